@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { commitHex, fileSource, gitSource, aptSource, sha256Hex } from '../lib/sources.js';
+
+/** Schemas of the data files under patches/: bases, flavours, compat series. Adding one needs no code. */
+
+const id = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes');
+const relative = z.string().regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, 'a relative path that stays inside its folder');
+
+/** Git tree ids of folders: which published version an unpacked kernel is. */
+export const identityEntry = z.strictObject({
+  /** e.g. "2.6.32-220.23.1.el6" */
+  version: z.string(),
+  trees: z.record(relative, z.string().regex(/^[0-9a-f]{40}$/)),
+});
+
+/** patches/bases/NAME.yaml: an unpatched kernel source. */
+export const baseSchema = z.strictObject({
+  name: id,
+  summary: z.string(),
+  source: z.discriminatedUnion('kind', [fileSource, gitSource, aptSource]),
+  /** How the source is laid out: an SRPM, a git tree, a tarball, a .deb that holds a tarball (linux-source). */
+  layout: z.enum(['srpm', 'git', 'tarball', 'deb-tarball']),
+  /** Folder of the kernel below the tree's root ("." when the root is the kernel). */
+  kernel: relative.default('.'),
+  /** Kernel release before a flavour's suffix: 2.6.32-220.23.1.el6. */
+  release: z.string(),
+  /** srpm: the tarball's name inside, and macros that rpmbuild -bp needs on a host that is no RHEL. */
+  srpm: z
+    .strictObject({
+      tarball: z.string(),
+      spec: z.string().default('kernel.spec'),
+      defines: z.record(z.string(), z.string()).default({}),
+    })
+    .optional(),
+  /** Version this tree must be (see patches/bases/identities.yaml); left out when no identity is known. */
+  identity: z.string().optional(),
+  /** Folders whose git tree id must be exactly this: a cheap proof beside the identity table. */
+  proof: z.record(relative, z.string().regex(/^[0-9a-f]{40}$/)).default({}),
+  /** Files that upstream committed by mistake and that break a build; removed after the patches are applied. */
+  remove: z.array(relative).default([]),
+  /** Name of the compat series (patches/compat/NAME.yaml). */
+  compat: id.optional(),
+  /** Kconfig fragments of this base, in order, per profile. */
+  config: z.strictObject({
+    gateway: z.array(relative).default([]),
+    distro: z.array(relative).default([]),
+  }),
+  /** Objects that the gateway profile compiles, for the first ETA; measured. */
+  objects: z.number().int().positive().optional(),
+});
+export type Base = z.output<typeof baseSchema>;
+
+/** One patch of a series. */
+export const patchEntry = z.strictObject({
+  /** A file under patches/ (ours), or … */
+  file: relative.optional(),
+  /** … a file of a git tree at a commit, or a URL. */
+  git: gitSource.extend({ path: relative }).optional(),
+  url: fileSource.optional(),
+  sha256: sha256Hex,
+  strip: z.number().int().min(0).max(9).default(1),
+  /** Folder the patch is applied in: the tree's root, or the kernel's folder. */
+  in: z.enum(['root', 'kernel']).default('kernel'),
+  /** Lines of context that may differ; 0 unless a recipe is known to need more. */
+  fuzz: z.number().int().min(0).max(3).default(0),
+  /** Paths (as in the patched tree) that the patch creates by mistake: .orig files, stubs of binary files. */
+  drop: z.array(relative).default([]),
+  why: z.string().optional(),
+});
+export type PatchEntry = z.output<typeof patchEntry>;
+
+/** patches/compat/NAME.yaml: what a compiler newer than the source needs. */
+export const compatSchema = z.strictObject({
+  name: id,
+  summary: z.string(),
+  steps: z.array(
+    z.strictObject({
+      /** semver range of the compiler's version; left out: always. */
+      gcc: z.string().optional(),
+      why: z.string().optional(),
+      cc: z.array(z.string()).default([]),
+      ld: z.array(z.string()).default([]),
+      patches: z
+        .array(
+          z.strictObject({
+            file: relative,
+            strip: z.number().int().min(0).max(9).default(1),
+            bases: z.array(id).optional(),
+            /** Flavours it is left out for (their patch has the change already). */
+            notFor: z.array(id).optional(),
+            sha256: sha256Hex,
+            why: z.string().optional(),
+          }),
+        )
+        .default([]),
+    }),
+  ),
+});
+export type Compat = z.output<typeof compatSchema>;
+
+/** patches/flavours/NAME.yaml: one way to make a SNAT gateway. */
+export const flavourSchema = z.strictObject({
+  name: id,
+  summary: z.string(),
+  kind: z.enum(['flavour', 'addon', 'not-applicable']).default('flavour'),
+  /** Where it was published and by whom. */
+  origin: z.string(),
+  base: id.optional(),
+  /** addon: bases it fits (all when left out). */
+  bases: z.array(id).optional(),
+  patches: z.array(patchEntry).default([]),
+  /** Kconfig fragments after the base's. */
+  config: z.array(relative).default([]),
+  /** Suffix of the kernel release: .dsnat gives 2.6.32-220.23.1.el6.dsnat */
+  suffix: z.string().regex(/^[.+a-z0-9]*$/).optional(),
+  /** Name of the tool set (patches/tools/NAME.yaml). */
+  tools: id.optional(),
+  /** What the configuration language of its tools can say. */
+  language: z
+    .strictObject({
+      name: z.enum(['dsnat-zones', 'snat-rules', 'fwmark-snat', 'nat-service', 'fullnat', 'iptables', 'chroute']),
+      can: z.array(z.string()).default([]),
+      cannot: z.array(z.string()).default([]),
+    })
+    .optional(),
+  /** Known limits of the published code, in plain words. */
+  limits: z.array(z.string()).default([]),
+  /** Flavours that cannot be stacked with it, and the reason. */
+  conflicts: z.record(id, z.string()).default({}),
+  /** not-applicable: why, and what to use instead. */
+  notApplicable: z.string().optional(),
+});
+export type Flavour = z.output<typeof flavourSchema>;
+
+export const identitiesSchema = z.array(identityEntry);
+export { commitHex };

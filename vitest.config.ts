@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** Two projects: `fast` needs no network, no root and seconds; `slow` runs real rpmbuild, gcc, sshd and needs minutes. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'fast', include: ['test/fast/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'slow',
+          include: ['test/slow/**/*.test.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
