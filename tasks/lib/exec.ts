@@ -26,6 +26,12 @@ export interface ExecOptions {
   log?: StageLog;
   /** Called with every line of output as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Called with output as it comes, unsplit: for programs that redraw a line with carriage returns. */
+  onOutput?: (chunk: string, stream: 'stdout' | 'stderr') => void;
+  /** File that gets standard output byte by byte (for what is not text); it is then not kept in memory. */
+  stdoutFile?: string;
+  /** Ends the process group when it fires; its reason is reported. */
+  abort?: AbortSignal;
   /** Milliseconds before the process group is ended. */
   timeout?: number;
   /** Exit statuses that are results, not failures (default [0]). */
@@ -155,16 +161,21 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
     detached: !options.terminal,
     reject: false,
     stripFinalNewline: true,
-    buffer: !options.discard && !options.terminal,
+    buffer: { stdout: !options.discard && !options.terminal && options.stdoutFile === undefined, stderr: !options.discard && !options.terminal },
     timeout: options.timeout,
     killSignal: 'SIGKILL',
     maxBuffer: 512 * 1024 * 1024,
     ...(options.terminal
       ? { stdio: 'inherit' as const }
       : { stdin: options.input === undefined ? ('ignore' as const) : ('pipe' as const), input: options.input }),
+    ...(options.stdoutFile === undefined ? {} : { stdout: { file: options.stdoutFile } }),
   });
   const { pid } = child;
   if (pid !== undefined && !options.terminal) children.add(pid);
+  const onAbort = (): void => {
+    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+  };
+  options.abort?.addEventListener('abort', onAbort, { once: true });
   const tail: string[] = [];
   const watch = (stream: NodeJS.ReadableStream | null, name: 'stdout' | 'stderr'): void => {
     let rest = '';
@@ -176,6 +187,7 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
     };
     stream?.setEncoding('utf8');
     stream?.on('data', (chunk: string) => {
+      options.onOutput?.(chunk, name);
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) emit(line);
@@ -184,11 +196,12 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
       if (rest) emit(rest);
     });
   };
-  if (log || options.onLine || options.discard) {
-    watch(child.stdout, 'stdout');
+  if (log || options.onLine || options.onOutput || options.discard || options.stdoutFile !== undefined) {
+    if (options.stdoutFile === undefined) watch(child.stdout, 'stdout');
     watch(child.stderr, 'stderr');
   }
   const result = await child;
+  options.abort?.removeEventListener('abort', onAbort);
   if (pid !== undefined) {
     children.delete(pid);
     // A timed-out or ended leader can leave members of its group.
@@ -210,7 +223,9 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
   }
   const ended = result.timedOut
     ? `no end after ${String((options.timeout ?? 0) / 1000)} s`
-    : result.signal
+    : options.abort?.aborted
+      ? String(options.abort.reason)
+      : result.signal
       ? `killed by ${result.signal}`
       : `exit status ${String(result.exitCode)}`;
   const last = tail.length > 0 ? tail : `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '');

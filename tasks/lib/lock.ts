@@ -1,4 +1,5 @@
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ExpectedError, errno } from './errors.js';
@@ -38,7 +39,8 @@ function parseHolder(text: string): Holder | undefined {
 /** Takes the lock or says who has it. Returns the release function. */
 async function acquire(path: string): Promise<(() => Promise<void>) | Holder> {
   await mkdir(dirname(path), { recursive: true });
-  const mine = `${path}.${String(process.pid)}.${runId.slice(0, 8)}`;
+  // Unique per attempt: one process may wait for one lock in several places at once.
+  const mine = `${path}.${String(process.pid)}.${randomUUID().slice(0, 8)}`;
   const me: Holder = { pid: process.pid, started: startTime(process.pid) ?? '', run: runId, command: process.argv.slice(2).join(' ') };
   await writeFile(mine, JSON.stringify(me));
   try {
@@ -55,8 +57,12 @@ async function acquire(path: string): Promise<(() => Promise<void>) | Holder> {
       const holder = parseHolder(text);
       if (holder && startTime(holder.pid) === holder.started) return holder;
       if (holder) endRun(holder.run);
-      // Remove the stale lock only if it is still the one that was read.
-      if ((await readFile(path, 'utf8').catch(() => '')) === text) await rm(path, { force: true });
+      // Two waiters may see the same stale lock: only what is still that one goes; a newer one is put back.
+      const aside = `${mine}.stale`;
+      await rename(path, aside).catch(() => undefined);
+      const moved = await readFile(aside, 'utf8').catch(() => undefined);
+      if (moved !== undefined && moved !== text) await link(aside, path).catch(() => undefined);
+      await rm(aside, { force: true });
     }
   } finally {
     await rm(mine, { force: true });

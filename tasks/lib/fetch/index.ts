@@ -1,8 +1,10 @@
 import type { Fetched, SourceSpec } from '../sources.js';
-import { adoptUserDeb, fetchApt } from './apt.js';
+import { fetchApt } from './apt.js';
 import type { FetchContext } from './context.js';
+import { fetchGit } from './gitfetch.js';
 
 export type { FetchContext, FetchProgress, Patience } from './context.js';
+export { exportGitTree, readGitFile } from './gittree.js';
 
 /**
  * Fetches one input into the cache and verifies it.
@@ -12,8 +14,9 @@ export async function fetchSource(spec: SourceSpec, ctx: FetchContext): Promise<
   switch (spec.kind) {
     case 'apt':
       return fetchApt(spec, ctx);
+    case 'git':
+      return fetchGit(spec, ctx);
     default:
       throw new Error(`not written yet: ${spec.kind}`);
   }
 }
-export { adoptUserDeb };

@@ -1,0 +1,112 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sha256 } from '../digest.js';
+import { run, type ExecOptions, type ExecResult } from '../exec.js';
+import { exists, writeAtomic } from '../files.js';
+import type { FetchContext } from './context.js';
+
+/** How git is called, and the bare repositories of the cache. The user's own git configuration counts (insteadOf, proxies, credential helpers). */
+
+/** Variables of an outer git (a hook, an alias) that would send our commands to another repository. */
+const OUTER = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_OBJECT_DIRECTORY', 'GIT_ALTERNATE_OBJECT_DIRECTORIES', 'GIT_NAMESPACE', 'GIT_PREFIX', 'GIT_COMMON_DIR'];
+
+export interface GitOptions extends Omit<ExecOptions, 'env'> {
+  env?: Record<string, string | undefined>;
+  /** May this command open a connection? Without it even a lazily completed repository cannot. */
+  network?: boolean;
+}
+
+/**
+ * Runs git in a repository.
+ * @param repo the bare repository
+ */
+export async function git(repo: string, args: readonly string[], options: GitOptions = {}): Promise<ExecResult> {
+  const { network, env, ...rest } = options;
+  const fixed = [
+    // Conversions and hooks of the user's configuration would change content or run programs of theirs.
+    ...['core.autocrlf=false', 'core.eol=lf', 'core.symlinks=true', 'core.attributesFile=/dev/null', 'core.hooksPath=/dev/null'],
+    ...['gc.auto=0', 'maintenance.auto=false', 'fetch.recurseSubmodules=false', 'fetch.unpackLimit=1', 'advice.detachedHead=false'],
+  ].flatMap((each) => ['-c', each]);
+  return run(['git', '--git-dir', repo, ...fixed, ...args], {
+    ...rest,
+    env: {
+      ...Object.fromEntries(OUTER.map((name) => [name, undefined])),
+      GIT_TERMINAL_PROMPT: '0',
+      // Without a terminal no helper may open a window to ask either.
+      GIT_ASKPASS: process.env['GIT_ASKPASS'] ?? '',
+      SSH_ASKPASS: process.env['SSH_ASKPASS'] ?? '',
+      GIT_NO_REPLACE_OBJECTS: '1',
+      GIT_ATTR_NOSYSTEM: '1',
+      ...(network ? {} : { GIT_ALLOW_PROTOCOL: 'none', GIT_NO_LAZY_FETCH: '1' }),
+      ...env,
+    },
+  });
+}
+
+/** `OWNER-REPO` of a repository's URL: its name in mirrors. */
+export function gitName(url: string): string {
+  const parts = url
+    .replace(/^[a-z][a-z0-9+.-]*:\/\//i, '')
+    .replace(/\/+$/, '')
+    .replace(/\.git$/, '')
+    .split(/[/:]/)
+    .filter((part) => part !== '');
+  return parts.slice(-2).join('-').replace(/[^\w.+-]/g, '_').replace(/^\.+/, '_');
+}
+
+/** Folder of a URL's bare repository in the cache; `partial` ones hold only the files that were asked for. */
+export function gitRepoPath(cacheDir: string, url: string, partial = false): string {
+  return join(cacheDir, 'git', `${gitName(url)}-${sha256(url).slice(0, 8)}${partial ? '.partial' : ''}.git`);
+}
+
+/** Turns off every conversion for every path: $GIT_DIR/info/attributes wins over the tree's own .gitattributes. */
+const ATTRIBUTES = '* -text -eol -ident -filter -working-tree-encoding\n';
+
+/** Makes the bare repository when it is missing and clears what a killed git left locked. The caller holds the lock. */
+export async function openRepo(ctx: FetchContext, repo: string, partial: boolean): Promise<void> {
+  const made = join(repo, 'build-kernel.ready');
+  if (!(await exists(made))) {
+    await rm(repo, { recursive: true, force: true });
+    await run(['git', 'init', '-q', '--bare', '--template=', repo], { log: ctx.log });
+    await writeAtomic(join(repo, 'info', 'attributes'), ATTRIBUTES);
+    if (partial) {
+      for (const [key, value] of [
+        ['core.repositoryFormatVersion', '1'],
+        ['extensions.partialClone', 'origin'],
+        ['remote.origin.promisor', 'true'],
+        ['remote.origin.partialCloneFilter', 'blob:none'],
+      ] as const) {
+        await git(repo, ['config', key, value], { log: ctx.log });
+      }
+    }
+    await writeAtomic(made, '');
+    return;
+  }
+  // Our own lock keeps every other build-kernel out, so these can only be left-overs of a git that was killed.
+  for (const name of await readdir(repo)) if (name.endsWith('.lock')) await rm(join(repo, name), { force: true });
+  const refs = join(repo, 'refs', 'build-kernel');
+  for (const name of await readdir(refs).catch(() => [])) if (name.endsWith('.lock')) await rm(join(refs, name), { force: true });
+  const packs = join(repo, 'objects', 'pack');
+  for (const name of await readdir(packs).catch(() => [])) if (/^(\.?tmp_|.*\.(lock|keep)$)/.test(name)) await rm(join(packs, name), { force: true });
+}
+
+/** The ref that keeps a commit of ours from being pruned. */
+export function refOf(commit: string): string {
+  return `refs/build-kernel/${commit}`;
+}
+
+/**
+ * Objects that a tree needs and the repository lacks.
+ * @param treeish a commit, `commit^{tree}` or `commit:folder`
+ * @returns object ids; undefined when not even the tree-ish itself is there
+ */
+export async function missingObjects(repo: string, treeish: string): Promise<string[] | undefined> {
+  const { exitCode, stdout } = await git(repo, ['rev-list', '--objects', '--missing=print', '--no-walk', '--end-of-options', treeish], {
+    ok: [0, 1, 128],
+  });
+  if (exitCode !== 0) return undefined;
+  return stdout
+    .split('\n')
+    .filter((line) => line.startsWith('?'))
+    .map((line) => line.slice(1));
+}
