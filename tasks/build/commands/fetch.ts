@@ -1,0 +1,60 @@
+import { resolve } from 'node:path';
+import type { Io } from '../../lib/io.js';
+import { fetchSource, mirrorInto } from '../../lib/fetch/index.js';
+import { StageLog } from '../../lib/log.js';
+import type { Fetched, SourceSpec } from '../../lib/sources.js';
+import { runStages } from '../../lib/ui/stages.js';
+import { fetchContext, makeContext } from '../context.js';
+import type { BuildOptions } from '../options.js';
+import { toolSources } from '../tools/stage.js';
+
+/** Every source a build needs: base, patches, tools and what static tools are linked with. Equal ones once. */
+async function sourcesOf(flavours: readonly string[], options: BuildOptions): Promise<SourceSpec[]> {
+  const all: SourceSpec[] = [];
+  for (const name of flavours) {
+    const context = await makeContext(name, options);
+    const { recipe } = context;
+    all.push(recipe.base.source);
+    for (const { git, url } of [recipe.flavour, ...recipe.addons].flatMap((part) => part.patches)) {
+      if (git) all.push({ kind: 'git', url: git.url, commit: git.commit });
+      if (url) all.push(url);
+    }
+    all.push(...(await toolSources(context)));
+  }
+  return [...new Map(all.map((source) => [JSON.stringify({ ...source, branch: undefined }), source])).values()];
+}
+
+/** `build-kernel fetch FLAVOUR… [--into DIR]`: fills the cache, and with --into an offline mirror. */
+export async function fetch(io: Io, flavours: readonly string[], options: BuildOptions & { into?: string }): Promise<void> {
+  const sources = await sourcesOf(flavours, options);
+  const log = new StageLog(resolve(options.work, 'fetch.log'));
+  const got: { spec: SourceSpec; fetched: Fetched }[] = [];
+  const warnings: string[] = [];
+  const into = options.into === undefined ? undefined : resolve(options.into);
+  try {
+    await runStages(
+      [
+        ...sources.map((spec) => ({
+          title: `fetch ${spec.kind === 'git' ? `${spec.url} @ ${spec.commit.slice(0, 12)}` : spec.kind === 'apt' ? spec.package : spec.name}`,
+          run: async (p: Parameters<Parameters<typeof runStages>[0][number]['run']>[0]) => {
+            const fetched = await fetchSource(spec, fetchContext(options, { log, progress: p }, (text) => warnings.push(text)));
+            got.push({ spec, fetched });
+          },
+        })),
+        {
+          title: `write the mirror ${into ?? ''}`,
+          enabled: into !== undefined,
+          run: async () => {
+            if (into !== undefined) await mirrorInto(got, into);
+          },
+        },
+      ],
+      { json: io.json, verbose: io.verbose },
+    );
+  } finally {
+    log.close();
+  }
+  io.result({ flavours, into: into ?? null, inputs: got.map(({ fetched }) => fetched), warnings });
+  for (const { fetched } of got) io.print(`${fetched.digest.slice(0, 12)}  ${fetched.name}  (${fetched.trust.how})`);
+  if (into !== undefined) io.print(`Build without a network: build-kernel ${flavours[0] ?? 'FLAVOUR'} --offline --mirror ${into}`);
+}

@@ -1,0 +1,141 @@
+import { copyFile, mkdir, readdir, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ExpectedError } from '../../lib/errors.js';
+import { run } from '../../lib/exec.js';
+import { exists, readJson, remove, writeAtomic } from '../../lib/files.js';
+import { digestOf } from '../../lib/digest.js';
+import { exportGitTree } from '../../lib/fetch/index.js';
+import { withLock } from '../../lib/lock.js';
+import type { StageLog } from '../../lib/log.js';
+import type { Fetched } from '../../lib/sources.js';
+import { checkBase } from '../identify.js';
+import type { Base } from '../schema.js';
+import type { UnpackOutput } from '../types.js';
+import { archiveType, unpackTar } from './archive.js';
+import { unpackSrpm } from './srpm.js';
+
+export interface UnpackInput {
+  base: Base;
+  fetched: Fetched;
+  prep: 'direct' | 'rpmbuild';
+  cacheDir: string;
+  /** Name of what needs the base, for messages ("dsnat-220 needs 220.23.1"). */
+  neededBy: string;
+  log?: StageLog;
+}
+
+/** Changes when what this stage makes of the same input changes. */
+export const UNPACK_REVISION = 1;
+
+/** The folder a base's pristine tree has in the cache: one per source, way of unpacking and revision. */
+function pristineFolder(input: UnpackInput): string {
+  const { base, fetched } = input;
+  const key = digestOf([fetched.digest, base.layout, base.srpm, base.layout === 'srpm' ? input.prep : '', UNPACK_REVISION]);
+  return join(input.cacheDir, 'pristine', `${base.name}-${key.slice(0, 16)}`);
+}
+
+/** A .deb of the distribution's kernel source: a package that holds a tarball. */
+async function unpackDebTarball(deb: string, into: string, log?: StageLog): Promise<void> {
+  const scratch = `${into}.deb`;
+  await remove(scratch);
+  await mkdir(scratch, { recursive: true });
+  await run(['dpkg-deb', '-x', deb, scratch], { log, fail: { code: 'unpack', what: `${basename(deb)} could not be unpacked.` } });
+  const source = join(scratch, 'usr', 'src');
+  const tarball = (await readdir(source)).find((name) => /^linux-source-.*\.tar\./.test(name));
+  if (!tarball) throw new ExpectedError({ code: 'unpack', what: `${basename(deb)} holds no linux-source tarball.` });
+  await unpackTar(join(source, tarball), into, log);
+  await remove(scratch);
+}
+
+async function fill(input: UnpackInput, folder: string): Promise<{ config?: string }> {
+  const { base, fetched, log } = input;
+  const tree = join(folder, 'tree');
+  const keepConfig = async (from: string): Promise<string> => {
+    await copyFile(from, join(folder, 'distro.config'));
+    return 'distro.config';
+  };
+  switch (base.layout) {
+    case 'srpm': {
+      const type = await archiveType(fetched.path);
+      if (type !== 'rpm') {
+        throw new ExpectedError({
+          code: 'unpack',
+          what: `${fetched.name} is no RPM (its content is ${type}).`,
+          fix: `The base ${base.name} is an SRPM; a tarball cannot take its place. Fetch it again, or give the SRPM with --source.`,
+        });
+      }
+      return unpackSrpm(fetched.path, base, input.prep, tree, log, async ({ config }) =>
+        config ? { config: await keepConfig(config) } : {},
+      );
+    }
+    case 'git':
+      await exportGitTree(fetched.path, fetched.digest, undefined, tree);
+      break;
+    case 'tarball':
+      await unpackTar(fetched.path, tree, log);
+      break;
+    case 'deb-tarball':
+      await unpackDebTarball(fetched.path, tree, log);
+      break;
+  }
+  // The trees that commit a production .config bring the config their authors ran.
+  const committed = join(tree, base.kernel, '.config');
+  return (await exists(committed)) ? { config: await keepConfig(committed) } : {};
+}
+
+/** Everything a kernel tree has at its top; a source without them is something else. */
+async function requireKernel(tree: string, base: Base, name: string): Promise<void> {
+  for (const file of ['Makefile', 'Kbuild', 'kernel', 'net', 'scripts']) {
+    if (await exists(join(tree, base.kernel, file))) continue;
+    throw new ExpectedError({
+      code: 'unpack',
+      what: `${name} is no whole kernel source: there is no ${join(base.kernel, file)} in it.`,
+      fix: 'The archive was cut off or is something else; fetch it again (build-kernel cache --verify).',
+    });
+  }
+}
+
+/**
+ * The unpack stage: one pristine tree per source in the cache, shared by all flavours and never edited.
+ * @throws ExpectedError unpack (damaged, other content), base (a wrong release, named)
+ */
+export async function unpack(input: UnpackInput): Promise<UnpackOutput> {
+  const folder = pristineFolder(input);
+  const meta = join(folder, 'meta.json');
+  const result = (stored: { config?: string; identity?: string }): UnpackOutput => ({
+    pristine: join(folder, 'tree'),
+    kernel: input.base.kernel,
+    ...(stored.identity === undefined ? {} : { identity: stored.identity }),
+    ...(stored.config === undefined ? {} : { distroConfig: join(folder, stored.config) }),
+  });
+  const stored = (): Promise<{ config?: string; identity?: string } | undefined> =>
+    readJson(meta) as Promise<{ config?: string; identity?: string } | undefined>;
+  const before = await stored();
+  if (before) return result(before);
+  return withLock(
+    `${folder}.lock`,
+    `the pristine tree of ${input.base.name}`,
+    async () => {
+      const other = await stored();
+      if (other) return result(other);
+      const part = `${folder}.part`;
+      await remove(part);
+      await mkdir(part, { recursive: true });
+      try {
+        const { config } = await fill(input, part);
+        await requireKernel(join(part, 'tree'), input.base, input.fetched.name);
+        const identity = await checkBase(input.base, join(part, 'tree'), input.neededBy);
+        const made = { ...(config ? { config } : {}), ...(identity ? { identity } : {}) };
+        await writeAtomic(join(part, 'meta.json'), `${JSON.stringify(made, null, 2)}\n`);
+        await remove(folder);
+        await rename(part, folder);
+        return result(made);
+      } catch (error) {
+        // A wrong or damaged source must not fill the disk.
+        await remove(part);
+        throw error;
+      }
+    },
+    600_000,
+  );
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { addOptions, optionNames, toBuildOptions, type OptionGroup } from './build/cli-options.js';
+import { endRun, installSignalHandlers, runId } from './lib/exec.js';
+import { fromSystem } from './lib/errors.js';
+import { makeIo, reportFailure, type Io } from './lib/io.js';
+import { packageRoot } from './lib/paths.js';
+import { applySettings } from './lib/settings.js';
+
+/** The command table: names, options, lazy imports. What a command does is in its verb's folder. */
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+const program = new Command('build-kernel');
+
+function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ build-kernel ${line}`).join('\n')}`;
+}
+
+type Options = Record<string, unknown>;
+
+/** Adds the options that every command has, and runs it with settings applied and failures reported. */
+function command(
+  declaration: string,
+  summary: string,
+  groups: readonly OptionGroup[],
+  action: (io: Io, positional: unknown[], options: Options) => Promise<void>,
+  parent: Command = program,
+  isDefault = false,
+): Command {
+  const made = parent.command(declaration, { isDefault }).description(summary);
+  addOptions(made, groups);
+  made
+    .addOption(new Option('--json', 'one JSON document on standard output, nothing else there'))
+    .addOption(new Option('--verbose', 'every progress line'))
+    .addOption(new Option('--settings <file>', 'config file with defaults (otherwise ./build-kernel.yaml, when there is one)').env('BUILD_KERNEL_SETTINGS'))
+    .action(async (...args: unknown[]) => {
+      const positional = args.slice(0, -2);
+      const options = made.opts<Options>();
+      const io = makeIo({ json: options['json'] === true, verbose: options['verbose'] === true });
+      try {
+        await applySettings(made, options['settings'] as string | undefined, optionNames());
+        await action(io, positional, made.opts<Options>());
+      } catch (error) {
+        process.exitCode = reportFailure(fromSystem(error, `running build-kernel ${made.name()}`), io.json);
+      } finally {
+        endRun(runId);
+      }
+    });
+  return made;
+}
+
+program
+  .description('From a published kernel source and a published LVS SNAT patch set to a working gateway.')
+  .version(version)
+  .showHelpAfterError('(build-kernel --help shows all commands, build-kernel COMMAND --help one)')
+  .addHelpText('after', examples(['list', 'doctor --install', 'dsnat-220', 'lvs-snat-v2 --with chroute --jobs 8', 'patch check dsnat-279']))
+  .addHelpText('after', '\nExit statuses and environment variables: docs/CLI.md');
+
+command(
+  'build <flavour>',
+  'build a flavour: kernel, modules, tools, packages (the word build may be left out)',
+  ['places', 'sources', 'kernel', 'result'],
+  async (io, [flavour], options) => {
+    const { build } = await import('./build/commands/build.js');
+    await build(io, String(flavour), { ...toBuildOptions(options), dryRun: options['dryRun'] === true });
+  },
+  program,
+  true,
+)
+  .option('--dry-run', 'say what would be done; fetch and write nothing')
+  .addHelpText('after', examples(['dsnat-220', 'dsnat-220 --config distro', 'lvs-snat-v2 --debug-ipvs --set CONFIG_IP_VS_TAB_BITS=20', 'nat-snat-279 --offline --mirror /media/mirror --json']));
+
+command('list', 'all flavours', [], async (io, _args, options) => {
+  const { list } = await import('./build/commands/list.js');
+  await list(io, { names: options['names'] === true });
+}).option('--names', 'only the names that can be built');
+
+command('show <flavour>', 'all about one flavour: sources, digests, language, limits', [], async (io, [name]) => {
+  const { show } = await import('./build/commands/show.js');
+  await show(io, String(name));
+});
+
+command('fetch <flavour...>', 'fetch all that builds need; --into makes an offline mirror', ['places', 'sources', 'kernel', 'result'], async (io, [names], options) => {
+  const { fetch } = await import('./build/commands/fetch.js');
+  const into = options['into'] as string | undefined;
+  await fetch(io, names as string[], { ...toBuildOptions(options), ...(into === undefined ? {} : { into }) });
+})
+  .option('--into <dir>', 'write an offline mirror for --mirror DIR')
+  .addHelpText('after', examples(['fetch dsnat-220 chroute --into /media/mirror', 'dsnat-220 --offline --mirror /media/mirror']));
+
+command('prepare <flavour>', 'stop at the patched, configured tree', ['places', 'sources', 'kernel'], async (io, [flavour], options) => {
+  const { prepare } = await import('./build/commands/build.js');
+  await prepare(io, String(flavour), { ...toBuildOptions(options), dryRun: options['dryRun'] === true });
+}).option('--dry-run', 'say what would be done; fetch and write nothing');
+
+command('module <folder> [flavour]', "rebuild and stage only one folder's modules of a build, in seconds", ['places', 'kernel'], async (io, [folder, flavour], options) => {
+  const { module } = await import('./build/commands/module.js');
+  await module(io, String(folder), flavour as string | undefined, toBuildOptions(options));
+}).addHelpText('after', examples(['module net/netfilter/ipvs', 'module net/netfilter/ipvs dsnat-220 --debug-ipvs']));
+
+command('diff [flavour]', 'what was edited in the prepared tree, as a -p1 patch', ['places', 'kernel'], async (io, [flavour], options) => {
+  const { diff } = await import('./build/commands/diff.js');
+  await diff(io, flavour as string | undefined, toBuildOptions(options));
+}).addHelpText('after', examples(['diff dsnat-220 > my.patch', 'dsnat-220 --patch my.patch']));
+
+const patch = program.command('patch').description('work with patch series');
+command(
+  'check <flavour>',
+  'try a series without touching a tree: hunks, offsets, fuzz',
+  ['places', 'sources', 'kernel'],
+  async (io, [flavour], options) => {
+    const { patchCheckCommand } = await import('./build/commands/patch-check.js');
+    await patchCheckCommand(io, String(flavour), toBuildOptions(options));
+  },
+  patch,
+);
+
+command('doctor', "what this machine lacks, and its package manager's command for it", ['places'], async (io, _args, options) => {
+  const { doctorCommand } = await import('./doctor/command.js');
+  await doctorCommand(io, {
+    install: options['install'] === true,
+    yes: options['yes'] === true,
+    purposes: options['for'] as string[],
+    work: String(options['work'] ?? '.'),
+  });
+})
+  .option('--install', 'install what is missing')
+  .option('--yes', 'do not ask before installing')
+  .option('--for <purpose...>', 'kernel, tools, package, test', ['kernel', 'tools', 'package']);
+
+command('clean [name...]', 'remove work folders (artifacts and cache stay)', ['places', 'kernel'], async (io, [names], options) => {
+  const { clean } = await import('./build/commands/clean.js');
+  await clean(io, names as string[], toBuildOptions(options));
+});
+
+command('cache', 'what the cache holds', ['places'], async (io, _args, options) => {
+  const { cache } = await import('./build/commands/cache.js');
+  await cache(io, { ...toBuildOptions(options), prune: options['prune'] === true, verify: options['verify'] === true });
+})
+  .option('--prune', 'remove pristine trees and half-fetched files; downloads stay')
+  .option('--verify', 'hash every download again');
+
+program
+  .command('completion <shell>')
+  .description('completion script for bash, zsh or fish')
+  .addHelpText('after', examples(['completion bash > /etc/bash_completion.d/build-kernel']))
+  .action(async (shell: string) => {
+    const { completion } = await import('./lib/completion-command.js');
+    try {
+      process.stdout.write(completion(shell, program));
+    } catch (error) {
+      process.exitCode = reportFailure(error, false);
+    }
+  });
+
+installSignalHandlers();
+if (process.argv.length <= 2) {
+  program.outputHelp();
+} else {
+  program.exitOverride();
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // commander has printed its message; help and version end with 0, wrong usage with 2.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else process.exitCode = reportFailure(error, process.argv.includes('--json'));
+  }
+}
