@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExpectedError } from '../../lib/errors.js';
+import { exists } from '../../lib/files.js';
+import type { StageLog } from '../../lib/log.js';
+import { depmodStaged } from './depmod.js';
+import { copyTree, listTree, settleTree, type Entry } from './tree.js';
+
+/** Staged roots of the packages: the compile and tools stages' roots, cleaned, with depmod done and one time for all. */
+
+export interface Staged {
+  root: string;
+  entries: Entry[];
+}
+
+/** The folder of links to the build machine that modules_install leaves. */
+const BUILD_LINKS = ['build', 'source'];
+
+/**
+ * Stages the kernel: boot/ and lib/modules/RELEASE, nothing else. Firmware that the kernel's own source brings goes
+ * to lib/firmware/RELEASE, which hosts search before lib/firmware and which belongs to no other package.
+ * @throws ExpectedError package: the root is not whole, or modules need symbols that do not exist
+ */
+export async function stageKernel(from: string, to: string, release: string, epoch: number, log?: StageLog): Promise<Staged> {
+  for (const path of [`boot/vmlinuz-${release}`, `boot/System.map-${release}`, `boot/config-${release}`, `lib/modules/${release}`]) {
+    if (!(await exists(join(from, path)))) {
+      throw new ExpectedError({ code: 'package', what: `The compiled kernel has no ${path}.`, why: `looked in ${from}`, fix: 'Compile again: build-kernel build --clean.' });
+    }
+  }
+  const modules = `lib/modules/${release}`;
+  const wanted = ['boot', 'lib', 'lib/modules', modules];
+  await copyTree(from, to, (path) => {
+    if (BUILD_LINKS.some((name) => path === `${modules}/${name}`)) return undefined;
+    if (wanted.includes(path) || path.startsWith(`${modules}/`)) return path;
+    if (/^boot\/(vmlinuz|System\.map|config)-/.test(path) && path.endsWith(`-${release}`)) return path;
+    if (path === 'lib/firmware') return path;
+    if (path.startsWith('lib/firmware/')) return path.replace('lib/firmware/', path.startsWith(`lib/firmware/${release}`) ? 'lib/firmware/' : `lib/firmware/${release}/`);
+    return undefined;
+  });
+  await depmodStaged(to, release, log);
+  await settleTree(to, epoch);
+  return { root: to, entries: await listTree(to) };
+}
+
+/** Stages one variant of the tools as they are. */
+export async function stageTools(from: string, to: string, epoch: number): Promise<Staged> {
+  await copyTree(from, to);
+  await settleTree(to, epoch);
+  return { root: to, entries: await listTree(to) };
+}
+
+/**
+ * Names of the init scripts of staged tools.
+ * @throws ExpectedError package: a script has no `# chkconfig:` line, or one that would switch it on when registered
+ */
+export async function initScripts({ root, entries }: Staged): Promise<string[]> {
+  const scripts: string[] = [];
+  for (const { path, type } of entries) {
+    const name = /^etc\/(?:rc\.d\/)?init\.d\/([^/]+)$/.exec(path)?.[1];
+    if (name === undefined || type === 'dir') continue;
+    const line = /^#\s*chkconfig:\s*(\S+)\s+\d+\s+\d+/m.exec(await readFile(join(root, path), 'utf8'));
+    if (line?.[1] !== '-') {
+      throw new ExpectedError({
+        code: 'package',
+        what: `The init script ${name} cannot be registered with chkconfig without switching it on.`,
+        why: line ? `${path} says: ${line[0]}` : `${path} has no "# chkconfig: - START STOP" line`,
+        fix: 'Give the script the line "# chkconfig: - START STOP" (a dash: off in every run level).',
+      });
+    }
+    scripts.push(name);
+  }
+  return scripts;
+}
