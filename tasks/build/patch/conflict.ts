@@ -1,0 +1,126 @@
+import { ExpectedError } from '../../lib/errors.js';
+import { causesOf, type Cause, type CauseInput } from './causes.js';
+import { closestPlace, linesOf, sideOf } from './closest.js';
+import type { Hunk } from './parse.js';
+import type { PatchFailure } from './rehearse.js';
+
+export type { KnownBase } from './causes.js';
+
+/** A hunk that did not apply. */
+export interface Conflict {
+  /** Path below the tree's root. */
+  file: string;
+  hunk: number;
+  /** Line of the hunk in the patch file. */
+  patchLine: number;
+  /** Line of the file at which the patch expects it. */
+  line: number;
+  /** The nearest place, and what stands there. */
+  closest?: { line: number; equal: number; total: number };
+  /** Lines expected and found around the first difference, as `number: text`. */
+  expected: string[];
+  found: string[];
+}
+
+/** A patch that does not apply: what, where and, as far as it could be computed, why. */
+export class PatchConflictError extends ExpectedError {
+  constructor(
+    parts: ConstructorParameters<typeof ExpectedError>[0],
+    readonly patch: string,
+    readonly conflicts: Conflict[],
+    readonly causes: Cause[],
+  ) {
+    super(parts);
+    this.name = 'PatchConflictError';
+  }
+}
+
+/** Old lines shown of each conflict. */
+const SHOWN_LINES = 8;
+/** Conflicts shown with their lines; the rest is listed briefly. */
+const SHOWN_CONFLICTS = 3;
+
+function readable(line: string): string {
+  const bytes = Buffer.from(line, 'latin1');
+  const text = bytes.toString('utf8');
+  return text.includes('\uFFFD') ? line : text;
+}
+
+function conflictOf(file: string, hunk: Hunk, lines: string[]): Conflict {
+  const place = closestPlace(hunk, lines);
+  const wanted = sideOf(hunk, 'old');
+  const first = Math.max(0, (place?.firstDifference ?? 0) - 2);
+  const start = place?.line ?? hunk.oldStart;
+  const expected = wanted.slice(first, first + SHOWN_LINES).map((text, index) => `${String(hunk.oldStart + first + index)}: ${readable(text)}`);
+  const found: string[] = [];
+  for (let line = start + first; line < start + first + SHOWN_LINES && line <= lines.length && line < start + wanted.length + 2; line += 1) {
+    if (line >= 1) found.push(`${String(line)}: ${readable(lines[line - 1]!)}`);
+  }
+  return {
+    file,
+    hunk: hunk.number,
+    patchLine: hunk.line,
+    line: hunk.oldStart,
+    closest: place && { line: place.line, equal: place.equal, total: place.total },
+    expected,
+    found,
+  };
+}
+
+/** The hunks that failed, with what the patch expected and what stands there. */
+export function conflictsOf(failure: PatchFailure): Conflict[] {
+  return failure.sections.flatMap(({ section, path, from }) => {
+    const results = failure.results.filter((file) => file.file === path).flatMap((file) => file.hunks);
+    const failed = new Set(results.filter((hunk) => !hunk.ok).map((hunk) => hunk.number));
+    const state = failure.before.get(from ?? path);
+    const lines = state ? linesOf(state.data) : [];
+    return section.hunks.filter((hunk) => failed.has(hunk.number)).map((hunk) => conflictOf(path, hunk, lines));
+  });
+}
+
+function describe(conflict: Conflict): string[] {
+  const { closest } = conflict;
+  const where = !closest ? 'nothing like it is in the file' : `closest at line ${String(closest.line)}, where ${String(closest.equal)} of ${String(closest.total)} lines are equal`;
+  const lines = [`${conflict.file}: hunk #${String(conflict.hunk)} (line ${String(conflict.patchLine)} of the patch) expected at line ${String(conflict.line)}; ${where}`];
+  if (conflict.expected.length > 0) lines.push('  expected:', ...conflict.expected.map((line) => `    ${line}`));
+  if (conflict.found.length > 0) lines.push('  found:', ...conflict.found.map((line) => `    ${line}`));
+  return lines;
+}
+
+function summary(conflicts: Conflict[], failure: PatchFailure): string {
+  if (conflicts.length === 0) return 'its result is not what it announces';
+  const files = new Set(conflicts.map(({ file }) => file)).size;
+  const hunks = failure.sections.reduce((sum, { section }) => sum + section.hunks.length, 0);
+  const first = conflicts[0]!;
+  const where = `${first.file}, hunk #${String(first.hunk)}, line ${String(first.line)}`;
+  return conflicts.length === 1 ? where : `${String(conflicts.length)} of ${String(hunks)} hunks in ${String(files)} of ${String(failure.sections.length)} files, first ${where}`;
+}
+
+/** The report on a patch that did not apply. */
+export async function conflictError(input: CauseInput & { flavour: string }): Promise<PatchConflictError> {
+  const { failure } = input;
+  const conflicts = conflictsOf(failure);
+  const causes = await causesOf(input);
+  const why: string[] = conflicts.slice(0, SHOWN_CONFLICTS).flatMap(describe);
+  const rest = conflicts.slice(SHOWN_CONFLICTS);
+  if (rest.length > 0) {
+    const byFile = new Map<string, number[]>();
+    for (const { file, hunk } of rest) byFile.set(file, [...(byFile.get(file) ?? []), hunk]);
+    why.push('also:', ...[...byFile].map(([file, hunks]) => `  ${file}: hunk${hunks.length > 1 ? 's' : ''} ${hunks.map((hunk) => `#${String(hunk)}`).join(' ')}`));
+  }
+  if (conflicts.length === 0 || causes.length === 0) why.push(...failure.complaints);
+  for (const cause of causes) why.push(cause.text);
+  if (causes.length === 0) why.push('cause: not known; the tree differs from what the patch expects as shown.');
+  return new PatchConflictError(
+    {
+      code: 'patch',
+      what: `${failure.patch.name} does not apply (flavour ${input.flavour}): ${summary(conflicts, failure)}.`,
+      why: why.join('\n'),
+      fix: `${causes.map((cause) => cause.fix).join(' Or: ') || 'Compare the lines above, and bring the patch up to date with this tree.'} No tree was changed.`,
+      log: input.log?.path,
+    },
+    failure.patch.name,
+    conflicts,
+    causes,
+  );
+}
