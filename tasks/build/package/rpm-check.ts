@@ -4,8 +4,8 @@ import { run } from '../../lib/exec.js';
 import type { StageLog } from '../../lib/log.js';
 
 /**
- * What the rpm of EL6 (4.8.0) says it can do: the newest version of each feature it knows (rpm --showrc there;
- * the table is rpmlibProvides in its lib/rpmds.c). It refuses a package that requires anything else.
+ * What rpm 4.8 can do: the newest version of each feature it knows (rpmlibProvides in lib/rpmds.c of 4.8, shown by
+ * rpm --showrc). It refuses a package that requires anything else.
  */
 const EL6_FEATURES: Record<string, string> = {
   VersionedDependencies: '3.0.3-1',
@@ -19,7 +19,9 @@ const EL6_FEATURES: Record<string, string> = {
   ConcurrentAccess: '4.1-1',
   BuiltinLuaScripts: '4.2.2-1',
   PayloadIsLzma: '4.4.2-1',
+  PayloadIsXz: '5.2-1',
   FileDigests: '4.6.0-1',
+  FileCaps: '4.6.1-1',
 };
 
 /** Compares 4.0.3-1 like versions: digits only, part by part. */
@@ -52,6 +54,7 @@ export async function requireOldRpm(file: string, log?: StageLog): Promise<void>
   const requires = (await query('--requires')).split('\n').map((line) => line.trim()).filter((line) => line !== '');
   const problems = tooNewFor48(requires).map((line) => `requires ${line}`);
   const [payload, digest] = (await query('--queryformat', '%{PAYLOADCOMPRESSOR} %{FILEDIGESTALGO}')).split(' ');
+  // Stricter than 4.8 itself: xz and other digests depend on how rpm was built, and our macros ask for gzip and MD5.
   if (payload !== 'gzip') problems.push(`its payload is packed with ${payload ?? '?'}, not gzip`);
   // 1 is MD5; the tag is left out for it in some versions.
   if (digest !== '1' && digest !== '(none)') problems.push(`its files have digest algorithm ${digest ?? '?'}, not MD5`);

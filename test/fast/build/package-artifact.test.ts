@@ -176,7 +176,7 @@ describe('a manifest', () => {
     await rm(join(copy, NAMES[1] ?? ''));
     await writeFile(join(copy, 'stray'), '');
     const bytes = await readFile(join(copy, NAMES[3] ?? ''));
-    bytes[bytes.length - 1] ^= 1;
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
     await writeFile(join(copy, NAMES[3] ?? ''), bytes);
     await expect(verifyArtifact(copy)).rejects.toMatchObject({
       code: 'package',
