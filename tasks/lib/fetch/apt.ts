@@ -89,9 +89,14 @@ function fetchedOf(ctx: FetchContext, entry: AptEntry, trust: Trust, from = entr
 /** Moves a folder of downloaded files into the cache and writes the entry last: without it the folder does not count. */
 async function adopt(ctx: FetchContext, spec: AptSource, folder: string, wanted: readonly AptFile[], from: string): Promise<AptEntry> {
   const version = versionOf(wanted, spec.source);
-  const names = wanted.map((file) => file.name).sort();
   if (version === undefined) throw notFound(spec);
-  for (const stray of await readdir(folder)) if (!names.includes(stray)) await remove(join(folder, stray));
+  const there = await readdir(folder);
+  const names = wanted
+    .map((file) => file.name)
+    .filter((name) => !spec.source || isArchive(name) || there.includes(name))
+    .sort();
+  for (const stray of there) if (!names.includes(stray)) await remove(join(folder, stray));
+  if (names.length < wanted.length) say(ctx, `Of the source package ${spec.package} ${version} only ${names.join(', ')} could be had: enough to build from.`);
   const files: AptEntry['files'] = [];
   for (const name of names) {
     const path = join(folder, name);
@@ -107,12 +112,18 @@ async function adopt(ctx: FetchContext, spec: AptSource, folder: string, wanted:
   return entry;
 }
 
-/** An entry of the cache that has exactly the files apt names now. */
+/** The upstream archive of a source package: what a build cannot do without. */
+function isArchive(name: string): boolean {
+  return /\.tar\.\w+$/.test(name) && !/\.debian\.tar\.\w+$/.test(name);
+}
+
+/** An entry of the cache that has the files apt names now (of a source package at least the upstream archives). */
 function sameFiles(entry: AptEntry, files: readonly AptFile[]): boolean {
-  return (
-    entry.files.length === files.length &&
-    files.every((file) => entry.files.some((have) => have.name === file.name && (file.sha256 === undefined || have.sha256 === file.sha256)))
-  );
+  return files.every((file) => {
+    const have = entry.files.find(({ name }) => name === file.name);
+    if (!have) return entry.source && !isArchive(file.name);
+    return file.sha256 === undefined || have.sha256 === file.sha256;
+  });
 }
 
 function notFound(spec: AptSource): ExpectedError {

@@ -116,9 +116,18 @@ export async function resolve(ctx: FetchContext, state: AptState, name: string):
   return exitCode === 0 && files.length > 0 ? files : undefined;
 }
 
-/** Downloads the candidate version into a folder. apt checks every file against the signed index. */
+/**
+ * Downloads the candidate version into a folder. apt checks every file against the signed index. Mirrors and snapshots
+ * lose a source package's small files (.dsc, .debian.tar) more often than the upstream archive, so when not all of a
+ * source package can be had, the archive alone is asked for.
+ */
 export async function download(ctx: FetchContext, state: AptState, name: string, into: string): Promise<void> {
-  await run(aptArgs(state, [name]), {
+  if (state.type === 'deb-src') {
+    const { exitCode } = await run(aptArgs(state, [name]), { cwd: into, log: ctx.log, ok: [0, 100] });
+    if (exitCode === 0) return;
+  }
+  const only = state.type === 'deb-src' ? ['--tar-only'] : [];
+  await run(aptArgs(state, [...only, name]), {
     cwd: into,
     log: ctx.log,
     fail: {
