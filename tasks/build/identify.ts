@@ -25,7 +25,7 @@ export interface Identity {
 
 /**
  * The published ids.
- * @throws ExpectedError bug-free data is assumed: a malformed file is reported by the schema
+ * Our own data: a file that does not fit the schema is a bug and throws as one.
  */
 export async function loadIdentities(path = join(patchesDir, 'bases', 'identities.yaml')): Promise<IdentityEntry[]> {
   return identitiesSchema.parse(parse(await readFile(path, 'utf8')));
@@ -68,11 +68,11 @@ export function describeIdentity(identity: Identity): string | undefined {
   return `no published kernel, nearest to ${named} (${String(nearest.equal)} of ${String(nearest.total)} folders are equal; differing: ${nearest.differ.join(', ')})`;
 }
 
-function wrongBase(base: Base, is: string, needed: string, evidence: string, neededBy?: string): ExpectedError {
+function wrongBase(base: Base, is: string, needed: string, evidence: string[], neededBy?: string): ExpectedError {
   return new ExpectedError({
     code: 'base',
     what: `This is ${is}, ${neededBy ?? base.name} needs ${needed}.`,
-    why: evidence,
+    why: evidence.join('\n'),
     fix: `Give the source of ${needed}${base.source.kind === 'file' ? ` (${base.source.name})` : ''}, or choose a flavour that is made for this one (build-kernel list).`,
   });
 }
@@ -80,14 +80,31 @@ function wrongBase(base: Base, is: string, needed: string, evidence: string, nee
 /**
  * Makes sure that a tree is the base it is taken for, before a patch meets it.
  * @param neededBy who needs the base, for the message: the flavour's name
- * @returns the tree's identity, and warnings (the tree is close to the base but not exactly it)
+ * @param warn told when the tree is close to the base but not exactly it
+ * @returns what the tree is, in words; undefined when nothing is known of it
  * @throws ExpectedError base: it is another version, or a folder is not the one that the base's proof names
  */
-export async function checkBase(base: Base, treeRoot: string, neededBy?: string, known?: IdentityEntry[]): Promise<{ identity: Identity; warnings: string[] }> {
+export async function checkBase(base: Base, treeRoot: string, neededBy?: string, warn?: (text: string) => void, known?: IdentityEntry[]): Promise<string | undefined> {
   const entries = known ?? (await loadIdentities());
   const identity = await identify(treeRoot, base.kernel, entries);
-  const is = describeIdentity(identity) ?? 'no kernel of the known versions';
-  const needed = base.identity ?? base.release;
+  const needed = base.identity ?? base.release ?? base.name;
+  const is = describeIdentity(identity) ?? 'none of the known kernels';
+  const fail = (evidence: string[]): ExpectedError => wrongBase(base, is, needed, evidence, neededBy);
+  const wrong = await wrongFolders(base, treeRoot);
+  const knows = base.identity !== undefined && entries.some(({ version }) => version === base.identity);
+  if (knows && !identity.versions.includes(base.identity!)) {
+    const near = identity.nearest;
+    // Not a published tree: someone's changes to the right base are theirs to make, another base is a mistake.
+    if (!near?.versions.includes(base.identity!) || near.equal * 2 <= near.total || wrong.length > 0) {
+      throw fail([...wrong, `found by the git ids of ${Object.keys(identity.trees).join(', ')}`]);
+    }
+    warn?.(`The source is not exactly ${needed}: ${near.differ.join(', ')} differ${near.differ.length === 1 ? 's' : ''} (${String(near.equal)} of ${String(near.total)} folders are equal).`);
+  } else if (wrong.length > 0) throw fail(wrong);
+  return knows && identity.versions.includes(base.identity!) ? base.identity : describeIdentity(identity);
+}
+
+/** Folders that are not the ones that the base's proof names. */
+async function wrongFolders(base: Base, treeRoot: string): Promise<string[]> {
   const wrong: string[] = [];
   for (const [folder, id] of Object.entries(base.proof)) {
     const path = join(treeRoot, base.kernel, folder);
@@ -95,14 +112,5 @@ export async function checkBase(base: Base, treeRoot: string, neededBy?: string,
     if (found === id || (await gitId(path, { plainModes: true, ignore: isDroppingName })) === id) continue;
     wrong.push(found === undefined ? `${folder} is missing` : `${folder} has git id ${found}, not ${id}`);
   }
-  const knows = base.identity !== undefined && entries.some(({ version }) => version === base.identity);
-  if (knows && !identity.versions.includes(base.identity!)) {
-    const near = identity.nearest;
-    // Not a published tree: someone's changes to the right base are theirs to make, another base is a mistake.
-    const close = near !== undefined && near.versions.includes(base.identity!) && near.equal * 2 > near.total && wrong.length === 0;
-    if (!close) throw wrongBase(base, is, needed, [...wrong, `found by the git ids of ${Object.keys(identity.trees).join(', ')}`].join('\n'), neededBy);
-    return { identity, warnings: [`The source is not exactly ${needed}: ${near.differ.join(', ')} differ${near.differ.length === 1 ? 's' : ''} (${String(near.equal)} of ${String(near.total)} folders are equal).`] };
-  }
-  if (wrong.length > 0) throw wrongBase(base, is, needed, wrong.join('\n'), neededBy);
-  return { identity, warnings: [] };
+  return wrong;
 }

@@ -29,6 +29,7 @@ export interface ApplyInput {
   flavour: string;
   /** Other unpacked bases at hand: tried when a patch fails, to name the one it fits. */
   knownBases?: KnownBase[];
+  progress?: (text: string) => void;
   /** Throw edits in the tree away. */
   discardEdits?: boolean;
 }
@@ -113,12 +114,14 @@ export async function applySeries(input: ApplyInput): Promise<ApplyOutput> {
   const { pristine, kernel, series, treeDir, baselineDir, log } = input;
   const scratchDir = `${baselineDir}.new`;
   try {
-    const { scratch, results, notes, failure } = await rehearse({ pristine, series, remove: input.remove, scratch: scratchDir, log });
+    input.progress?.(`trying ${String(series.length)} patch${series.length === 1 ? '' : 'es'}`);
+    const { scratch, results, notes, failure } = await rehearse({ pristine, series, scratch: scratchDir, log });
     if (failure) throw await conflictError({ failure, pristine, kernel, flavour: input.flavour, series, knownBases: input.knownBases, log });
     const removed = await removedFiles(pristine, input.remove);
     const targets = await targetsOf(scratch, removed);
     for (const path of removed) if (targets[path] === null) notes.push(`${path} removed (committed upstream by mistake)`);
     const there = await exists(treeDir);
+    input.progress?.(there ? 'bringing the tree up to date' : 'copying the tree');
     const { changed, kept } = there ? await updateTree(input, targets, scratchDir) : await makeTree(input, targets, scratchDir);
     await remove(baselineDir);
     await rename(scratchDir, baselineDir);

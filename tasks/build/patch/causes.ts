@@ -97,7 +97,7 @@ async function fits(input: CauseInput, base: KnownBase): Promise<boolean> {
   const dirFor = (dir: string): string => (dir === input.kernel ? base.kernel : dir);
   const folder = `${failure.scratch.folder}.try`;
   try {
-    const trial = await rehearse({ pristine: base.pristine, series: upTo.map((patch) => ({ ...patch, dir: dirFor(patch.dir) })), remove: [], scratch: folder, log });
+    const trial = await rehearse({ pristine: base.pristine, series: upTo.map((patch) => ({ ...patch, dir: dirFor(patch.dir) })), scratch: folder, log });
     return trial.failure === undefined;
   } catch {
     return false;

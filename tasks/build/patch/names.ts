@@ -63,3 +63,13 @@ export function targetOf(section: Section, strip: number, exists: (path: string)
     return x[0]! - y[0]! || x[1]! - y[1]! || x[2]! - y[2]!;
   })[0];
 }
+
+/** A name for a patch header, in git's quotes when it holds blanks at an end, quotes, control or non-ASCII characters. */
+export function quoteName(name: string): string {
+  if (/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/.test(name) && !/ $/.test(name)) return name;
+  const escaped = [...Buffer.from(name)].map((byte) => {
+    if (byte === 0x22 || byte === 0x5c) return `\\${String.fromCharCode(byte)}`;
+    return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, '0')}`;
+  });
+  return `"${escaped.join('')}"`;
+}

@@ -18,8 +18,6 @@ export type Targets = Record<string, Entry | null>;
 export interface RehearseInput {
   pristine: string;
   series: SeriesPatch[];
-  /** Paths below the root that are removed after the series; a folder means all files in it. */
-  remove: string[];
   /** Folder for the trial; emptied first. */
   scratch: string;
   log?: StageLog;
