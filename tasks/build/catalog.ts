@@ -110,7 +110,7 @@ export function buildName(recipe: Recipe): string {
   return [recipe.flavour.name, ...recipe.addons.map((addon) => addon.name)].join('+');
 }
 
-/** Kernel release: the base's, then the flavour's suffix, then the add-ons'. */
-export function kernelRelease(recipe: Recipe): string {
-  return recipe.base.release + [recipe.flavour, ...recipe.addons].map((part) => part.suffix ?? '').join('');
+/** What tells this build's kernel from another of the same base: the flavour's suffix, then the add-ons'. */
+export function releaseSuffix(recipe: Recipe): string {
+  return [recipe.flavour, ...recipe.addons].map((part) => part.suffix ?? '').join('');
 }

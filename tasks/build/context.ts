@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { defaultCacheDir } from '../lib/paths.js';
 import type { FetchContext } from '../lib/fetch/index.js';
 import { formatBytes, formatDuration } from '../lib/ui/format.js';
-import { buildName, kernelRelease, loadRecipe, type Recipe } from './catalog.js';
+import { buildName, loadRecipe, releaseSuffix, type Recipe } from './catalog.js';
 import { ccacheUsable, defaultJobs } from './compile/make.js';
 import { chooseCompat, probeCompiler, type CompatChoice, type Compiler } from './compile/compiler.js';
 import type { BuildOptions } from './options.js';
@@ -13,8 +13,8 @@ export interface BuildContext {
   recipe: Recipe;
   /** dsnat-220+chroute */
   name: string;
-  /** 2.6.32-220.23.1.el6.dsnat */
-  release: string;
+  /** Kernel release: the base's (2.6.32-220.23.1.el6; left out: what the source says) and the suffix (.dsnat). */
+  release: { base?: string; suffix: string };
   options: BuildOptions;
   work: WorkFolder;
   /** Artifact folder. */
@@ -39,7 +39,7 @@ export async function makeContext(flavour: string, options: BuildOptions): Promi
   return {
     recipe,
     name,
-    release: kernelRelease(recipe),
+    release: { ...(recipe.base.release === undefined ? {} : { base: recipe.base.release }), suffix: releaseSuffix(recipe) },
     options,
     work: new WorkFolder(resolve(options.work, name)),
     out: resolve(options.out, name),

@@ -22,8 +22,8 @@ export const baseSchema = z.strictObject({
   layout: z.enum(['srpm', 'git', 'tarball', 'deb-tarball']),
   /** Folder of the kernel below the tree's root ("." when the root is the kernel). */
   kernel: relative.default('.'),
-  /** Kernel release before a flavour's suffix: 2.6.32-220.23.1.el6. */
-  release: z.string(),
+  /** Kernel release before a flavour's suffix: 2.6.32-220.23.1.el6. Left out: what the source itself says. */
+  release: z.string().optional(),
   /** srpm: the tarball's name inside, and macros that rpmbuild -bp needs on a host that is no RHEL. */
   srpm: z
     .strictObject({

@@ -80,7 +80,7 @@ export function patchStage(context: BuildContext, fetched: FetchOutput, unpacked
       series: fetched.series.map(({ sha256, strip, dir, fuzz, drop }) => ({ sha256, strip, dir, fuzz, drop })),
     },
     outputs: (output) => [join(output.tree, output.kernel, 'Makefile'), output.baseline],
-    run: ({ log, progress }) =>
+    run: ({ log }) =>
       applySeries({
         pristine: unpacked.pristine,
         kernel: unpacked.kernel,
@@ -91,7 +91,6 @@ export function patchStage(context: BuildContext, fetched: FetchOutput, unpacked
         discardEdits: options.discardEdits,
         flavour: context.name,
         log,
-        progress: (text) => progress.progress(text),
       }),
   };
 }

@@ -23,8 +23,6 @@ export interface FetchOutput {
   /** The base's source. */
   base: Fetched;
   series: SeriesPatch[];
-  /** The tool set's source when it is a tree of its own. */
-  tools?: Fetched;
   /** Everything fetched, for the manifest. */
   inputs: Fetched[];
 }
@@ -36,6 +34,8 @@ export interface UnpackOutput {
   kernel: string;
   /** Published version the tree was identified as. */
   identity?: string;
+  /** What is not as expected, yet no error (an unknown release that looks right). */
+  warnings: string[];
   /** The distribution's own config for x86_64, when the source brings one. */
   distroConfig?: string;
 }
@@ -64,6 +64,8 @@ export interface PatchOutput {
   /** Folder that holds, as the series left them, only the files that the series touches: what `diff` compares with. */
   baseline: string;
   results: PatchResult[];
+  /** What was left out, dropped or removed, in words. */
+  notes: string[];
 }
 
 export interface ConfigureOutput {
@@ -98,6 +100,8 @@ export interface ToolsOutput {
   host?: string;
   static?: string;
   files: { variant: 'host' | 'static'; files: ToolFile[] }[];
+  /** Their sources, and those of the libraries that static ones hold. */
+  inputs: Fetched[];
   /** Result of the comparison of the structs that kernel and tools share. */
   abi?: { structs: number; notes: string[] };
 }

@@ -29,14 +29,14 @@ export async function build(io: Io, flavour: string, options: BuildOptions & { d
   const artifact = outputs.package?.dir ?? context.out;
   io.result({
     flavour: context.name,
-    release: context.release,
+    release: outputs.configure?.release,
     artifact,
     manifest: join(artifact, 'manifest.json'),
     stages: records,
     warnings: context.warnings,
   });
   const skipped = records.filter(({ status }) => status === 'skipped').length;
-  io.print(`${context.name}: kernel ${context.release} is in ${artifact} (${formatDuration(Date.now() - started)}, ${String(skipped)} of ${String(records.length)} stages unchanged)`);
+  io.print(`${context.name}: kernel ${outputs.configure?.release ?? ''} is in ${artifact} (${formatDuration(Date.now() - started)}, ${String(skipped)} of ${String(records.length)} stages unchanged)`);
   for (const file of outputs.package?.files ?? []) io.print(`  ${file}`);
 }
 
@@ -52,7 +52,7 @@ export async function prepare(io: Io, flavour: string, options: BuildOptions & {
   const { patch, configure } = outputs;
   io.result({
     flavour: context.name,
-    release: context.release,
+    release: outputs.configure?.release,
     tree: patch?.tree,
     kernel: patch ? join(patch.tree, patch.kernel) : undefined,
     obj: configure?.obj,

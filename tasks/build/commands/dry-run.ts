@@ -6,6 +6,11 @@ import { TITLES } from '../pipeline.js';
 import { STAGES, type StageName } from '../runner/stamp.js';
 import { describePatch } from './list.js';
 
+/** The kernel's release as far as it is known before the source is there. */
+function releaseName({ release }: BuildContext): string {
+  return `${release.base ?? 'VERSION'}${release.suffix}`;
+}
+
 /** `--dry-run`: what a build would do, without fetching or writing anything. */
 export async function dryRun(io: Io, context: BuildContext, last: StageName): Promise<void> {
   const { recipe, options, work, compiler, compat } = context;
@@ -16,7 +21,7 @@ export async function dryRun(io: Io, context: BuildContext, last: StageName): Pr
   const patches = [recipe.flavour, ...recipe.addons].flatMap((part) => part.patches.map((patch) => ({ of: part.name, patch: describePatch(patch) })));
   const plan = {
     flavour: context.name,
-    release: context.release,
+    release: releaseName(context),
     base: { name: base.name, source: options.source ?? base.source },
     patches,
     compat: compat.patches.map(({ file }) => file),
@@ -29,7 +34,7 @@ export async function dryRun(io: Io, context: BuildContext, last: StageName): Pr
     stages: names.map((name) => ({ stage: name, what: TITLES[name], hasRun: done.includes(name) })),
   };
   io.result(plan);
-  io.print(`Would build ${context.name} as ${context.release}:`);
+  io.print(`Would build ${context.name} as ${releaseName(context)}:`);
   io.print(`  base      ${base.name}, ${base.summary}`);
   const { source } = base;
   const from = options.source ?? (source.kind === 'git' ? `${source.url} @ ${source.commit}` : source.kind === 'apt' ? `package ${source.package}` : source.urls.join('\n            or '));

@@ -20,7 +20,7 @@ async function describe(flavour: Flavour): Promise<Record<string, unknown>> {
     name: flavour.name,
     kind: flavour.kind,
     summary: flavour.summary,
-    base: base ? { name: base.name, summary: base.summary, release: base.release } : null,
+    base: base ? { name: base.name, summary: base.summary, release: base.release ?? null } : null,
     patches: flavour.patches.map(describePatch),
     tools: flavour.tools,
     language: flavour.language,

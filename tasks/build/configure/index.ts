@@ -20,8 +20,8 @@ export interface ConfigureInput {
   fragments: { name: string; text: string }[];
   /** --set CONFIG_X=y */
   set: string[];
-  /** Kernel release wanted; becomes CONFIG_LOCALVERSION. */
-  release: string;
+  /** Kernel release wanted, see BuildContext; what is more than the version becomes CONFIG_LOCALVERSION. */
+  release: { base?: string; suffix: string };
   menuconfig: boolean;
   make: MakeEnvironment;
   log: StageLog;
@@ -50,21 +50,23 @@ async function kernelVersion(input: ConfigureInput): Promise<string> {
   return stdout.trim().split('\n').at(-1) ?? '';
 }
 
-/** CONFIG_LOCALVERSION that makes `make kernelrelease` say the wanted release. */
-async function localVersion(input: ConfigureInput): Promise<Symbols> {
+/** The release, and the symbols that make the kernel call itself so. */
+async function wantedRelease(input: ConfigureInput): Promise<{ release: string; symbols: Symbols }> {
   const version = await kernelVersion(input);
-  if (!input.release.startsWith(version)) {
+  const release = (input.release.base ?? version) + input.release.suffix;
+  if (!release.startsWith(version)) {
     throw new ExpectedError({
       code: 'configure',
-      what: `The tree says it is ${version}, the flavour's release is ${input.release}.`,
+      what: `The tree says it is ${version}, the base's release is ${release}.`,
       fix: "Correct `release` in the base's data file.",
     });
   }
-  return new Map([
-    ['CONFIG_LOCALVERSION', `"${input.release.slice(version.length)}"`],
+  const symbols: Symbols = new Map([
+    ['CONFIG_LOCALVERSION', `"${release.slice(version.length)}"`],
     // The tree may lie inside somebody's git checkout; its state is no part of the release.
     ['CONFIG_LOCALVERSION_AUTO', 'n'],
   ]);
+  return { release, symbols };
 }
 
 /** Newer kernels take defaults without asking; 2.6.32 has to be answered. */
@@ -106,10 +108,11 @@ async function failUntaken(input: ConfigureInput, asked: Symbols, result: Symbol
 export async function configure(input: ConfigureInput): Promise<ConfigureOutput> {
   const { obj, kernel, log } = input;
   await mkdir(obj, { recursive: true });
+  const { release, symbols } = await wantedRelease(input);
   const asked = mergeSymbols([
     ...input.fragments.map(({ name, text }) => parseConfig(text, name)),
     parseSet(input.set),
-    await localVersion(input),
+    symbols,
   ]);
   const config = join(obj, '.config');
   const before = await readFile(config, 'utf8').catch((error: unknown) => {
@@ -145,5 +148,5 @@ export async function configure(input: ConfigureInput): Promise<ConfigureOutput>
   const comparable = (text: string): string => text.replace(/^# (Linux kernel version|\w{3} \w{3} ).*$/gm, '');
   if (before === undefined || comparable(before) !== comparable(after)) await writeAtomic(config, after);
   if (!(await exists(config))) throw new ExpectedError({ code: 'configure', what: 'Kconfig wrote no .config.', log: log.path });
-  return { obj, config, configSha256: sha256(comparable(after)), release: input.release };
+  return { obj, config, configSha256: sha256(comparable(after)), release };
 }

@@ -24,6 +24,13 @@ export interface UnpackInput {
   log?: StageLog;
 }
 
+/** meta.json of a pristine tree, written last. */
+interface Stored {
+  config?: string;
+  identity?: string;
+  warnings: string[];
+}
+
 /** Changes when what this stage makes of the same input changes. */
 export const UNPACK_REVISION = 1;
 
@@ -102,14 +109,14 @@ async function requireKernel(tree: string, base: Base, name: string): Promise<vo
 export async function unpack(input: UnpackInput): Promise<UnpackOutput> {
   const folder = pristineFolder(input);
   const meta = join(folder, 'meta.json');
-  const result = (stored: { config?: string; identity?: string }): UnpackOutput => ({
+  const result = (stored: Stored): UnpackOutput => ({
     pristine: join(folder, 'tree'),
     kernel: input.base.kernel,
+    warnings: stored.warnings,
     ...(stored.identity === undefined ? {} : { identity: stored.identity }),
     ...(stored.config === undefined ? {} : { distroConfig: join(folder, stored.config) }),
   });
-  const stored = (): Promise<{ config?: string; identity?: string } | undefined> =>
-    readJson(meta) as Promise<{ config?: string; identity?: string } | undefined>;
+  const stored = (): Promise<Stored | undefined> => readJson(meta) as Promise<Stored | undefined>;
   const before = await stored();
   if (before) return result(before);
   return withLock(
@@ -124,8 +131,9 @@ export async function unpack(input: UnpackInput): Promise<UnpackOutput> {
       try {
         const { config } = await fill(input, part);
         await requireKernel(join(part, 'tree'), input.base, input.fetched.name);
-        const identity = await checkBase(input.base, join(part, 'tree'), input.neededBy);
-        const made = { ...(config ? { config } : {}), ...(identity ? { identity } : {}) };
+        const warnings: string[] = [];
+        const identity = await checkBase(input.base, join(part, 'tree'), input.neededBy, (text) => warnings.push(text));
+        const made: Stored = { warnings, ...(config ? { config } : {}), ...(identity ? { identity } : {}) };
         await writeAtomic(join(part, 'meta.json'), `${JSON.stringify(made, null, 2)}\n`);
         await remove(folder);
         await rename(part, folder);
