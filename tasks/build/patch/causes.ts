@@ -1,6 +1,7 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StageLog } from '../../lib/log.js';
+import { ExpectedError } from '../../lib/errors.js';
 import { remove } from '../../lib/files.js';
 import { blobId } from '../gitid.js';
 import { describeIdentity, identify } from '../identify.js';
@@ -21,9 +22,11 @@ export interface KnownBase {
 
 /** A cause that was computed, with its evidence and cure. */
 export interface Cause {
-  kind: 'already-applied' | 'partly-applied' | 'wrong-strip' | 'wrong-base' | 'file-missing';
+  kind: 'already-applied' | 'partly-applied' | 'earlier-patch' | 'wrong-strip' | 'wrong-base' | 'file-missing';
   text: string;
   fix: string;
+  /** partly-applied: more than half of the patch's files. */
+  mostly?: boolean;
 }
 
 export interface CauseInput {
@@ -33,6 +36,10 @@ export interface CauseInput {
   series: SeriesPatch[];
   knownBases?: KnownBase[];
   log?: StageLog;
+}
+
+function shortList(paths: string[]): string {
+  return `${paths.slice(0, 5).join(', ')}${paths.length > 5 ? ', …' : ''}`;
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -52,8 +59,9 @@ async function alreadyApplied({ failure, log }: CauseInput): Promise<Cause | und
     return section.kind === 'delete' ? state === null : state != null && hunksPresent(section.hunks, linesOf(state.data));
   });
   if (have.length === 0) return undefined;
-  const names = have.slice(0, 5).map(({ path }) => path).join(', ');
-  return { kind: 'partly-applied', text: `partly applied: ${String(have.length)} of ${String(sections.length)} files have the patch's result already (${names}${have.length > 5 ? ', …' : ''}).`, fix };
+  const names = shortList(have.map(({ path }) => path));
+  const mostly = have.length * 2 > sections.length;
+  return { kind: 'partly-applied', mostly, text: `${mostly ? 'already applied, for the most part' : 'partly applied'}: ${String(have.length)} of ${String(sections.length)} files have the patch's result (${names}).`, fix };
 }
 
 /** How many of the files that the patch changes exist at a strip level, below a folder of the tree. */
@@ -91,19 +99,43 @@ async function wrongStrip(input: CauseInput): Promise<Cause | undefined> {
   };
 }
 
-async function fits(input: CauseInput, base: KnownBase): Promise<boolean> {
-  const { failure, series, log } = input;
-  const upTo = series.slice(0, series.indexOf(failure.patch) + 1);
+/** Tries patches on a base, in a scratch folder of their own. */
+async function fits(input: CauseInput, base: KnownBase, series: SeriesPatch[]): Promise<boolean> {
   const dirFor = (dir: string): string => (dir === input.kernel ? base.kernel : dir);
-  const folder = `${failure.scratch.folder}.try`;
+  const folder = `${input.failure.scratch.folder}.try`;
   try {
-    const trial = await rehearse({ pristine: base.pristine, series: upTo.map((patch) => ({ ...patch, dir: dirFor(patch.dir) })), scratch: folder, log });
+    const trial = await rehearse({ pristine: base.pristine, series: series.map((patch) => ({ ...patch, dir: dirFor(patch.dir) })), scratch: folder, log: input.log });
     return trial.failure === undefined;
-  } catch {
-    return false;
+  } catch (error) {
+    // Not even its paths make sense there.
+    if (error instanceof ExpectedError && error.code === 'patch') return false;
+    throw error;
   } finally {
     await remove(folder);
   }
+}
+
+function earlierPatches({ failure, series }: CauseInput): SeriesPatch[] {
+  return series.slice(0, series.indexOf(failure.patch));
+}
+
+/** Alone on the pristine tree it applies: a patch before it is in its way. */
+async function earlierPatch(input: CauseInput): Promise<Cause | undefined> {
+  const { failure, pristine, kernel } = input;
+  const earlier = earlierPatches(input);
+  if (earlier.length === 0 || !(await fits(input, { name: '', pristine, kernel }, [failure.patch]))) return undefined;
+  const names = earlier.map((patch) => patch.name).join(', ');
+  return {
+    kind: 'earlier-patch',
+    text: `in conflict with an earlier patch: alone, ${failure.patch.name} applies to this base; after ${names} it does not, because both change the same lines.`,
+    fix: `Choose ${failure.patch.name} or the earlier patch (they may be alternatives), or bring ${failure.patch.name} up to date with ${names}.`,
+  };
+}
+
+/** Kernel versions that stand in the patch's file names (linux-2.6.32-220.23.1.el6.x86_64/…). */
+function namedVersions({ sections }: PatchFailure): string[] {
+  const names = sections.flatMap(({ section }) => [section.oldName ?? '', section.newName ?? '']);
+  return [...new Set(names.flatMap((name) => /\d+\.\d+\.\d+-\d[\d.]*\.el\d+/.exec(name.split('/')[0]!) ?? []))];
 }
 
 /** What base the patch was made for: blob ids in the patch, the tree's identity, and trials on other bases at hand. */
@@ -114,34 +146,38 @@ async function wrongBase(input: CauseInput): Promise<Cause | undefined> {
     const state = failure.before.get(from ?? path);
     return !state || !blobId(state.data).startsWith(section.oldId!);
   });
+  const upTo = [...earlierPatches(input), failure.patch];
+  const others = (input.knownBases ?? []).filter((base) => base.pristine !== pristine);
   const fitting: string[] = [];
-  for (const base of input.knownBases ?? []) if (base.pristine !== pristine && (await fits(input, base))) fitting.push(base.name);
+  for (const base of others) if (await fits(input, base, upTo)) fitting.push(base.name);
   const identity = await identify(pristine, kernel);
   const name = describeIdentity(identity);
+  const named = namedVersions(failure).filter((version) => !identity.versions.includes(version));
+  if (fitting.length === 0 && different.length === 0 && (named.length === 0 || identity.versions.length === 0)) return undefined;
   const parts: string[] = [];
   if (name !== undefined) parts.push(`This tree is ${name}.`);
   if (withIds.length > 0) {
-    const some = different.slice(0, 5).map(({ path }) => path).join(', ');
-    parts.push(`By the blob ids in the patch it was made from ${different.length === 0 ? 'exactly these files' : `other files than this tree's: ${String(different.length)} of ${String(withIds.length)} differ (${some}${different.length > 5 ? ', …' : ''})`}.`);
+    const some = shortList(different.map(({ path }) => path));
+    parts.push(`By the blob ids in the patch it was made from ${different.length === 0 ? 'exactly these files' : `other files than this tree's: ${String(different.length)} of ${String(withIds.length)} differ (${some})`}.`);
   }
+  if (named.length > 0) parts.push(`Its file names speak of ${named.join(' and ')}.`);
   if (fitting.length > 0) parts.push(`It applies to ${fitting.join(' and ')}.`);
-  else if (input.knownBases && input.knownBases.length > 0) parts.push(`It applies to none of the other bases at hand (${input.knownBases.map((base) => base.name).join(', ')}).`);
-  if (fitting.length === 0 && different.length === 0) return undefined;
+  else if (others.length > 0) parts.push(`It applies to none of the other bases at hand (${others.map((base) => base.name).join(', ')}).`);
+  const right = fitting.length > 0 ? fitting : named;
   return {
     kind: 'wrong-base',
     text: `wrong base: ${parts.join(' ')}`,
-    fix: fitting.length > 0 ? `Build on ${fitting.join(' or ')}.` : 'Use the base that the patch was made for (its page or the names in its header say which).',
+    fix: right.length > 0 ? `Build on ${right.join(' or ')}.` : 'Use the base that the patch was made for (its page or the names in its header say which).',
   };
 }
 
 async function fileMissing(input: CauseInput): Promise<Cause | undefined> {
   const { patch, sections, before } = input.failure;
-  const missing = sections.filter(({ section, path, from }) => section.kind !== 'create' && before.get(from ?? path) === null);
+  const missing = sections.filter(({ section, path, from }) => section.kind !== 'create' && section.kind !== 'delete' && before.get(from ?? path) === null);
   if (missing.length === 0) return undefined;
-  const names = missing.slice(0, 5).map(({ path }) => path).join(', ');
   return {
     kind: 'file-missing',
-    text: `file missing: ${String(missing.length)} of ${String(sections.length)} files that ${patch.name} changes are not in the tree (${names}${missing.length > 5 ? ', …' : ''}).`,
+    text: `file missing: ${String(missing.length)} of ${String(sections.length)} files that ${patch.name} changes are not in the tree (${shortList(missing.map(({ path }) => path))}).`,
     fix: 'Apply first the patch that adds them, or use the base that has them.',
   };
 }
@@ -151,7 +187,12 @@ export async function causesOf(input: CauseInput): Promise<Cause[]> {
   // A wrong strip level explains everything else: missing files and other blobs follow from it.
   const strip = await wrongStrip(input);
   if (strip) return [strip];
-  const found = [await alreadyApplied(input), await wrongBase(input), await fileMissing(input)].filter((cause): cause is Cause => cause !== undefined);
-  return found[0]?.kind === 'already-applied' ? [found[0]] : found;
+  const applied = await alreadyApplied(input);
+  if (applied?.kind === 'already-applied') return [applied];
+  // Before "mostly applied": two editions of one patch have most of their result in common.
+  const earlier = await earlierPatch(input);
+  if (earlier) return [earlier];
+  if (applied?.mostly) return [applied];
+  const base = await wrongBase(input);
+  return [applied, base, base ? undefined : await fileMissing(input)].filter((cause): cause is Cause => cause !== undefined);
 }
-

@@ -1,7 +1,7 @@
 import { ExpectedError } from '../../lib/errors.js';
 import { causesOf, type Cause, type CauseInput } from './causes.js';
 import { closestPlace, linesOf, sideOf } from './closest.js';
-import type { Hunk } from './parse.js';
+import type { Hunk, Section } from './parse.js';
 import type { PatchFailure } from './rehearse.js';
 
 export type { KnownBase } from './causes.js';
@@ -15,6 +15,8 @@ export interface Conflict {
   patchLine: number;
   /** Line of the file at which the patch expects it. */
   line: number;
+  /** The file is not in the tree. */
+  missing: boolean;
   /** The nearest place, and what stands there. */
   closest?: { line: number; equal: number; total: number };
   /** Lines expected and found around the first difference, as `number: text`. */
@@ -37,6 +39,8 @@ export class PatchConflictError extends ExpectedError {
 
 /** Old lines shown of each conflict. */
 const SHOWN_LINES = 8;
+/** Files listed of the rest. */
+const SHOWN_FILES = 12;
 /** Conflicts shown with their lines; the rest is listed briefly. */
 const SHOWN_CONFLICTS = 3;
 
@@ -46,7 +50,8 @@ function readable(line: string): string {
   return text.includes('\uFFFD') ? line : text;
 }
 
-function conflictOf(file: string, hunk: Hunk, lines: string[]): Conflict {
+function conflictOf(file: string, section: Section, hunk: Hunk, content: Buffer | undefined): Conflict {
+  const lines = content ? linesOf(content) : [];
   const place = closestPlace(hunk, lines);
   const wanted = sideOf(hunk, 'old');
   const first = Math.max(0, (place?.firstDifference ?? 0) - 2);
@@ -61,6 +66,7 @@ function conflictOf(file: string, hunk: Hunk, lines: string[]): Conflict {
     hunk: hunk.number,
     patchLine: hunk.line,
     line: hunk.oldStart,
+    missing: content === undefined && section.kind !== 'create',
     closest: place && { line: place.line, equal: place.equal, total: place.total },
     expected,
     found,
@@ -73,8 +79,7 @@ export function conflictsOf(failure: PatchFailure): Conflict[] {
     const results = failure.results.filter((file) => file.file === path).flatMap((file) => file.hunks);
     const failed = new Set(results.filter((hunk) => !hunk.ok).map((hunk) => hunk.number));
     const state = failure.before.get(from ?? path);
-    const lines = state ? linesOf(state.data) : [];
-    return section.hunks.filter((hunk) => failed.has(hunk.number)).map((hunk) => conflictOf(path, hunk, lines));
+    return section.hunks.filter((hunk) => failed.has(hunk.number)).map((hunk) => conflictOf(path, section, hunk, state?.data));
   });
 }
 
@@ -96,20 +101,31 @@ function summary(conflicts: Conflict[], failure: PatchFailure): string {
   return conflicts.length === 1 ? where : `${String(conflicts.length)} of ${String(hunks)} hunks in ${String(files)} of ${String(failure.sections.length)} files, first ${where}`;
 }
 
+/** The conflicts beyond those that are shown: one line per file. */
+function describeRest(rest: Conflict[], failure: PatchFailure): string[] {
+  const byFile = new Map<string, Conflict[]>();
+  for (const conflict of rest) byFile.set(conflict.file, [...(byFile.get(conflict.file) ?? []), conflict]);
+  const lines = [...byFile].map(([file, list]) => {
+    const all = failure.sections.find(({ path }) => path === file)?.section.hunks.length ?? 0;
+    const which = list.length === all && all > 1 ? `all ${String(all)} hunks` : `hunk${list.length > 1 ? 's' : ''} ${list.map(({ hunk }) => `#${String(hunk)}`).join(' ')}`;
+    return `  ${file}: ${list[0]!.missing ? 'not in the tree' : which}`;
+  });
+  const hidden = lines.length - SHOWN_FILES;
+  return hidden > 0 ? [...lines.slice(0, SHOWN_FILES), `  … and ${String(hidden)} more files`] : lines;
+}
+
 /** The report on a patch that did not apply. */
 export async function conflictError(input: CauseInput & { flavour: string }): Promise<PatchConflictError> {
   const { failure } = input;
   const conflicts = conflictsOf(failure);
   const causes = await causesOf(input);
-  const why: string[] = conflicts.slice(0, SHOWN_CONFLICTS).flatMap(describe);
-  const rest = conflicts.slice(SHOWN_CONFLICTS);
-  if (rest.length > 0) {
-    const byFile = new Map<string, number[]>();
-    for (const { file, hunk } of rest) byFile.set(file, [...(byFile.get(file) ?? []), hunk]);
-    why.push('also:', ...[...byFile].map(([file, hunks]) => `  ${file}: hunk${hunks.length > 1 ? 's' : ''} ${hunks.map((hunk) => `#${String(hunk)}`).join(' ')}`));
-  }
+  const why = causes.map((cause) => cause.text);
+  // Lines of a file that is not there tell nothing.
+  const shown = conflicts.filter((conflict) => !conflict.missing).slice(0, SHOWN_CONFLICTS);
+  why.push(...shown.flatMap(describe));
+  const rest = conflicts.filter((conflict) => !shown.includes(conflict));
+  if (rest.length > 0) why.push(shown.length > 0 ? 'also:' : 'failed:', ...describeRest(rest, failure));
   if (conflicts.length === 0 || causes.length === 0) why.push(...failure.complaints);
-  for (const cause of causes) why.push(cause.text);
   if (causes.length === 0) why.push('cause: not known; the tree differs from what the patch expects as shown.');
   return new PatchConflictError(
     {
