@@ -20,7 +20,7 @@ export interface PackageContext {
 
 const kernelText = ({ flavour, release }: PackageContext): { summary: string; description: string } => ({
   summary: `Linux ${release}, LVS SNAT gateway (${flavour})`,
-  description: `Kernel, System.map, config and modules of ${release}, made by build-kernel.\nInstalling it adds a boot entry; the default entry stays what it was.`,
+  description: `Kernel, System.map, config and modules of ${release}, made by build-kernel.`,
 });
 
 const toolsText = ({ flavour, release }: PackageContext): { summary: string; description: string } => ({
