@@ -8,6 +8,7 @@ import { withLock } from '../lock.js';
 import { sha256Hex, type AptSource, type Fetched, type Trust } from '../sources.js';
 import * as aptState from './aptstate.js';
 import type { AptFile } from './aptstate.js';
+import { markUsed } from './store.js';
 import { checkLock } from './trustlock.js';
 import { isLocal, offlineError, patienceOf, say, withoutCredentials, type FetchContext } from './context.js';
 
@@ -39,9 +40,15 @@ export function versionOf(files: readonly { name: string }[], source: boolean): 
   return name === undefined ? undefined : source ? name.split('_')[1]?.replace(/\.dsc$/, '') : name.split('_')[1];
 }
 
-/** Name of a package's version in the trust lock. */
-function lockKey(entry: AptEntry): string {
-  return entry.source ? `apt:src:${entry.package}_${entry.version}` : `apt:bin:${entry.files[0]?.name ?? entry.package}`;
+/**
+ * Compares every file of a package with the trust lock, or enters it.
+ * @returns the oldest first sight; undefined when any file is seen for the first time
+ */
+async function checkEntry(ctx: FetchContext, entry: AptEntry, from: string): Promise<string | undefined> {
+  const days: (string | undefined)[] = [];
+  // Their names have package, version and architecture in them; a source package may be had with or without its small files.
+  for (const file of entry.files) days.push((await checkLock(ctx, `apt:${file.name}`, file.name, file.sha256, from))?.firstSeen);
+  return days.includes(undefined) ? undefined : days.sort()[0];
 }
 
 /** A package's digest: the file's own, or that of the sorted list for a source package. */
@@ -137,8 +144,8 @@ function notFound(spec: AptSource): ExpectedError {
 /** Trust in an entry: apt's word, else (only signed indexes prove a package) what this project saw first. */
 async function trusted(ctx: FetchContext, entry: AptEntry, from = entry.from): Promise<Fetched> {
   if (entry.provenBy === 'apt') return fetchedOf(ctx, entry, { how: 'apt' }, from);
-  const known = await checkLock(ctx, lockKey(entry), entry.package, entryDigest(entry), from);
-  return fetchedOf(ctx, entry, known ? { how: 'lock-file', firstSeen: known.firstSeen } : { how: 'first-seen' }, from);
+  const firstSeen = await checkEntry(ctx, entry, from);
+  return fetchedOf(ctx, entry, firstSeen === undefined ? { how: 'first-seen' } : { how: 'lock-file', firstSeen }, from);
 }
 
 /** The newest whole entry of this cache, or one copied from a mirror folder. */
@@ -198,12 +205,15 @@ async function fetchLocked(spec: AptSource, ctx: FetchContext): Promise<Fetched>
   }
   for (const entry of await aptEntries(ctx.cacheDir, spec)) {
     if (!sameFiles(entry, files)) continue;
-    if (await entryIsWhole(ctx.cacheDir, entry)) return fetchedOf(ctx, entry, { how: 'apt' });
+    if (await entryIsWhole(ctx.cacheDir, entry)) {
+      await markUsed(`${join(aptFolder(ctx.cacheDir, entry), entry.version)}.json`);
+      return fetchedOf(ctx, entry, { how: 'apt' });
+    }
     say(ctx, `The cached ${entry.package} ${entry.version} is damaged; fetching it again.`);
   }
   const from = files.find((file) => /\.(dsc|deb)$/.test(file.name))?.uri ?? '';
   const entry = await downloadVersion(spec, ctx, state, files, withoutCredentials(from));
-  await checkLock(ctx, lockKey(entry), entry.package, entryDigest(entry), entry.from);
+  await checkEntry(ctx, entry, entry.from);
   return fetchedOf(ctx, entry, { how: 'apt' });
 }
 

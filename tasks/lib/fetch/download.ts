@@ -4,7 +4,7 @@ import { sha256 } from '../digest.js';
 import { ExpectedError } from '../errors.js';
 import { remove } from '../files.js';
 import { isLocal, offlineError, say, withoutCredentials, type FetchContext } from './context.js';
-import { TransferFailure } from './failure.js';
+import { HeldError, TransferFailure } from './failure.js';
 import { PartFile } from './part.js';
 import { transfer } from './transfer.js';
 
@@ -32,7 +32,7 @@ export interface Received {
 
 /** Path of the part file of a request. */
 export function partPath(cacheDir: string, request: Pick<DownloadRequest, 'name' | 'key'>): string {
-  return join(cacheDir, 'downloads', 'partial', `${request.name}-${sha256(request.key).slice(0, 12)}.part`);
+  return join(cacheDir, 'downloads', 'partial', `${request.name}-${sha256(request.key).slice(0, 16)}.part`);
 }
 
 /** Why one place was of no use, as a line of the final error. */
@@ -43,7 +43,7 @@ interface Refusal {
 
 /**
  * Downloads until `accept` takes what came. A file that is refused is moved aside (NAME.rejected) and the next place
- * is asked; a refused file that was partly left from an earlier download is fetched from zero once before that.
+ * is asked; a file that only a missing key or permission keeps from being used stays where it is; a refused file that was partly left from an earlier download is fetched from zero once before that.
  * @param accept checks the file and moves it away; throws ExpectedError trust to refuse it
  * @throws ExpectedError trust (some place gave a wrong file, none the right one), network, offline, space
  */
@@ -69,7 +69,7 @@ export async function download<T>(request: DownloadRequest, ctx: FetchContext, a
         if (error instanceof TransferFailure) {
           refusals.push({ place: shown, error });
           say(ctx, `${request.name}: ${shown}: ${error.message}.${next}`);
-        } else if (error instanceof ExpectedError && error.code === 'trust') {
+        } else if (error instanceof ExpectedError && error.code === 'trust' && !(error instanceof HeldError)) {
           if (resumed) {
             ctx.log?.line(`${request.name}: refused after a resumed download; fetching it from zero`);
             await PartFile.discard(path);

@@ -1,3 +1,5 @@
+import { ExpectedError } from '../errors.js';
+
 /** What the transports and the download loop say to each other. */
 
 /** A place could not give a file (yet). Never reaches the user as it is. */
@@ -27,3 +29,6 @@ export interface TransferRequest {
 export function looksLikeHtml(start: Buffer, name: string): boolean {
   return !/\.x?html?$/i.test(name) && /^\uFEFF?\s*(<!--[\s\S]*?-->\s*)?<(!doctype\s+html|html[\s>])/i.test(start.subarray(0, 1024).toString('utf8'));
 }
+
+/** A file is refused for a reason that lies with us (a key or a permission is missing): it is kept, and no other place is asked. */
+export class HeldError extends ExpectedError {}

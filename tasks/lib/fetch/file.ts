@@ -8,7 +8,7 @@ import type { Fetched, FileSource, Trust } from '../sources.js';
 import { isLocal, patienceOf, say, type FetchContext } from './context.js';
 import { download, forgetPart, partPath, type Received } from './download.js';
 import { indexedDigest } from './mirrorindex.js';
-import { checkRpmSignature } from './rpmsig.js';
+import { checkRpmSignature, requireKeys } from './rpmsig.js';
 import { forgetDigest, fromStore, intoStore, lastDigest, rememberDigest } from './store.js';
 import { copyInto, localPath } from './transfer.js';
 import { checkLock, lockEntry } from './trustlock.js';
@@ -92,6 +92,7 @@ export async function fetchFile(spec: FileSource, ctx: FetchContext): Promise<Fe
     async () => {
       const cached = await fromCache(spec, ctx);
       if (cached) return cached;
+      if (spec.sha256 === undefined && spec.signedBy) await requireKeys(spec.name, spec.signedBy, ctx);
       const provable = spec.sha256 !== undefined || spec.signedBy !== undefined || (await lockEntry(ctx, key)) !== undefined;
       return download({ name: spec.name, key, places: await placesOf(spec, ctx), provable }, ctx, async (received) => {
         await checkMirror(received, spec, ctx);

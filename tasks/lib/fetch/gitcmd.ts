@@ -22,12 +22,7 @@ export interface GitOptions extends Omit<ExecOptions, 'env'> {
  */
 export async function git(repo: string, args: readonly string[], options: GitOptions = {}): Promise<ExecResult> {
   const { network, env, ...rest } = options;
-  const fixed = [
-    // Conversions and hooks of the user's configuration would change content or run programs of theirs.
-    ...['core.autocrlf=false', 'core.eol=lf', 'core.symlinks=true', 'core.attributesFile=/dev/null', 'core.hooksPath=/dev/null'],
-    ...['gc.auto=0', 'maintenance.auto=false', 'fetch.recurseSubmodules=false', 'fetch.unpackLimit=1', 'advice.detachedHead=false'],
-  ].flatMap((each) => ['-c', each]);
-  return run(['git', '--git-dir', repo, ...fixed, ...args], {
+  return run(['git', '--git-dir', repo, ...args], {
     ...rest,
     env: {
       ...Object.fromEntries(OUTER.map((name) => [name, undefined])),
@@ -62,23 +57,45 @@ export function gitRepoPath(cacheDir: string, url: string, partial = false): str
 /** Turns off every conversion for every path: $GIT_DIR/info/attributes wins over the tree's own .gitattributes. */
 const ATTRIBUTES = '* -text -eol -ident -filter -working-tree-encoding\n';
 
+/**
+ * Written into each repository, where it wins over the user's configuration: conversions would change content, hooks
+ * run programs, and automatic maintenance would hold locks.
+ */
+const CONFIG: readonly (readonly [string, string, string])[] = [
+  ['core', 'repositoryFormatVersion', '1'],
+  ['core', 'bare', 'true'],
+  ['core', 'autocrlf', 'false'],
+  ['core', 'eol', 'lf'],
+  ['core', 'symlinks', 'true'],
+  ['core', 'attributesFile', '/dev/null'],
+  ['core', 'hooksPath', '/dev/null'],
+  ['gc', 'auto', '0'],
+  ['maintenance', 'auto', 'false'],
+  ['fetch', 'recurseSubmodules', 'false'],
+  // Everything stays in packs as it came.
+  ['fetch', 'unpackLimit', '1'],
+];
+
+/** The formats every git reads, whatever the user's defaults are. */
+export const PLAIN_FORMAT = { GIT_DEFAULT_HASH: 'sha1', GIT_DEFAULT_REF_FORMAT: 'files', GIT_DIR: undefined };
+
+/** What makes a repository a partial clone. `noop`: objects are asked for by id, whatever else is there. */
+const PARTIAL_CONFIG: readonly (readonly [string, string, string])[] = [
+  ['extensions', 'partialClone', 'origin'],
+  ['remote "origin"', 'promisor', 'true'],
+  ['remote "origin"', 'partialCloneFilter', 'blob:none'],
+  ['fetch', 'negotiationAlgorithm', 'noop'],
+];
+
 /** Makes the bare repository when it is missing and clears what a killed git left locked. The caller holds the lock. */
 export async function openRepo(ctx: FetchContext, repo: string, partial: boolean): Promise<void> {
   const made = join(repo, 'build-kernel.ready');
   if (!(await exists(made))) {
     await rm(repo, { recursive: true, force: true });
-    await run(['git', 'init', '-q', '--bare', '--template=', repo], { log: ctx.log });
+    await run(['git', 'init', '-q', '--bare', '--template=', repo], { log: ctx.log, env: PLAIN_FORMAT });
     await writeAtomic(join(repo, 'info', 'attributes'), ATTRIBUTES);
-    if (partial) {
-      for (const [key, value] of [
-        ['core.repositoryFormatVersion', '1'],
-        ['extensions.partialClone', 'origin'],
-        ['remote.origin.promisor', 'true'],
-        ['remote.origin.partialCloneFilter', 'blob:none'],
-      ] as const) {
-        await git(repo, ['config', key, value], { log: ctx.log });
-      }
-    }
+    const config = [...CONFIG, ...(partial ? PARTIAL_CONFIG : [])];
+    await writeAtomic(join(repo, 'config'), config.map(([section, key, value]) => `[${section}]\n\t${key} = ${value}\n`).join(''));
     await writeAtomic(made, '');
     return;
   }
@@ -109,4 +126,14 @@ export async function missingObjects(repo: string, treeish: string): Promise<str
     .split('\n')
     .filter((line) => line.startsWith('?'))
     .map((line) => line.slice(1));
+}
+
+/** True when git finds nothing wrong with a repository: every object hashed, every link followed. Takes seconds for a kernel. */
+export async function repoIntact(repo: string): Promise<boolean> {
+  // The old trees have file modes that today's fsck warns about (zero-padded): only errors count.
+  const { exitCode } = await git(repo, ['-c', 'fsck.zeroPaddedFilemode=ignore', 'fsck', '--no-dangling', '--no-progress'], {
+    ok: [0, 1, 2, 3, 4, 5, 6, 7, 8, 128],
+    discard: true,
+  });
+  return exitCode === 0;
 }

@@ -5,10 +5,12 @@ import { remove } from '../files.js';
 import { withLock } from '../lock.js';
 import type { Fetched, GitSource } from '../sources.js';
 import { isLocal, offlineError, patienceOf, say, withoutCredentials, type FetchContext } from './context.js';
-import { git, gitName, gitRepoPath, missingObjects, openRepo, refOf } from './gitcmd.js';
+import { git, gitName, gitRepoPath, missingObjects, openRepo, refOf, repoIntact } from './gitcmd.js';
 import { gitWatch } from './gitprogress.js';
 import { requireWhole } from './gittree.js';
+import { fetchStatic } from './gitstatic.js';
 import { backoff } from './retry.js';
+import { markUsed } from './store.js';
 
 /** Commits, pinned by id, into bare repositories of the cache. The id is the proof: git recomputes it from what it received. */
 
@@ -78,8 +80,10 @@ async function fetchCommit(repo: string, url: string, spec: GitSource, name: str
       if (kind === 'refused' && steps.length > 0) continue;
       if (kind === 'refused' && !tried) steps = byBranch;
       // A plain web server has no say in how much is sent.
-      else if (kind === 'not-shallow' && !tried) steps = [...branch.map((ref) => [ref]), [all]];
-      else throw error;
+      else if (kind === 'not-shallow' && !tried) {
+        if (await fetchStatic(repo, url, spec.commit, name, ctx)) return;
+        steps = [...branch.map((ref) => [ref]), [all]];
+      } else throw error;
       ctx.log?.line(`${name}: the server does not give out commits by id; fetching ${spec.branch ?? 'everything'} instead`);
       continue;
     }
@@ -111,8 +115,10 @@ export async function gitCandidates(spec: GitSource, ctx: FetchContext): Promise
 async function inCache(repo: string, spec: GitSource, name: string, ctx: FetchContext): Promise<boolean> {
   const missing = await missingObjects(repo, `${spec.commit}^{tree}`);
   if (!missing) return false;
-  const broken = missing.length > 0 || (ctx.verify && (await git(repo, ['fsck', '--connectivity-only', '--no-dangling'], { ok: [0, 1, 2, 3, 4, 8, 128] })).exitCode !== 0);
-  if (!broken) return true;
+  if (missing.length === 0 && !(ctx.verify && !(await repoIntact(repo)))) {
+    await markUsed(join(repo, 'build-kernel.ready'));
+    return true;
+  }
   say(ctx, `The cached repository of ${name} is damaged; fetching it again.`);
   await remove(repo);
   await openRepo(ctx, repo, false);

@@ -2,12 +2,12 @@ import { writeAtomic, exists } from '../files.js';
 import { join } from 'node:path';
 import { run } from '../exec.js';
 import type { StageLog } from '../log.js';
-import { git } from './gitcmd.js';
+import { git, PLAIN_FORMAT } from './gitcmd.js';
 
 /** A bare repository that others may fetch from by commit id. */
 export async function exportableRepo(repo: string, log?: StageLog): Promise<void> {
   if (await exists(join(repo, 'build-kernel.ready'))) return;
-  await run(['git', 'init', '-q', '--bare', '--template=', repo], { log });
+  await run(['git', 'init', '-q', '--bare', '--template=', repo], { log, env: PLAIN_FORMAT });
   for (const [key, value] of [
     ['uploadpack.allowAnySHA1InWant', 'true'],
     ['uploadpack.allowFilter', 'true'],

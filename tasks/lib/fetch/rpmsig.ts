@@ -5,6 +5,7 @@ import { ExpectedError } from '../errors.js';
 import { run } from '../exec.js';
 import type { Trust } from '../sources.js';
 import { say, type FetchContext } from './context.js';
+import { HeldError } from './failure.js';
 import { keyringCertificates, knownCertificates, KEY_FOLDERS } from './keys.js';
 import type { Certificate } from './openpgp.js';
 import { coversAll, parseRpmCheck, type RpmCheck, type RpmSignature } from './rpmoutput.js';
@@ -56,13 +57,39 @@ function describe(signatures: readonly RpmSignature[]): string {
 }
 
 /** Refuses, or takes the file unsigned when the user said so. */
-function refuse(ctx: FetchContext, name: string, error: { what: string; why?: string; fix: string }): Trust {
+function refuse(ctx: FetchContext, name: string, error: { what: string; why?: string; fix: string }, held = false): Trust {
   const [first = ''] = (error.why ?? '').split('\n');
   if (ctx.allowUnsigned) {
     say(ctx, `${error.what} Taken all the same, because of --allow-unsigned.`);
     return { how: 'unsigned', why: first === '' ? error.what : `${error.what} ${first}` };
   }
-  throw new ExpectedError({ code: 'trust', ...error, fix: `${error.fix} Or, if you know the file to be right, --allow-unsigned; the manifest then says so (${name}).` });
+  const Refusal = held ? HeldError : ExpectedError;
+  throw new Refusal({ code: 'trust', ...error, fix: `${error.fix} Or, if you know the file to be right, --allow-unsigned; the manifest then says so (${name}).` });
+}
+
+/** Key material on this host: the user's keyring, and what the known folders have of the pinned keys. */
+async function acceptedKeys(signedBy: readonly string[], ctx: FetchContext): Promise<{ own: Certificate[]; known: Certificate[] }> {
+  const own = ctx.keyring === undefined ? [] : await keyringCertificates(ctx.keyring);
+  const known = (await knownCertificates(signedBy)).filter(({ fingerprint }) => !own.some((each) => each.fingerprint === fingerprint));
+  return { own, known };
+}
+
+function noKey(name: string, signedBy: readonly string[]): { what: string; why: string; fix: string } {
+  return {
+    what: `None of the keys that may sign ${name} is on this host.`,
+    why: `accepted keys:\n${signedBy.map((each) => `  ${each}`).join('\n')}\nlooked in:\n${KEY_FOLDERS.map((each) => `  ${each}`).join('\n')}`,
+    fix: "Give the vendor's public key file (RPM-GPG-KEY-redhat-release, RPM-GPG-KEY-CentOS-6) with --keyring FILE, or install the package distribution-gpg-keys where there is one.",
+  };
+}
+
+/**
+ * Says before a long download that its signature could not be checked afterwards.
+ * @throws ExpectedError trust
+ */
+export async function requireKeys(name: string, signedBy: readonly string[], ctx: FetchContext): Promise<void> {
+  if (ctx.allowUnsigned) return;
+  const { own, known } = await acceptedKeys(signedBy, ctx);
+  if (own.length + known.length === 0) refuse(ctx, name, noKey(name, signedBy), true);
 }
 
 /**
@@ -79,15 +106,8 @@ export async function checkRpmSignature(file: string, name: string, signedBy: re
   if (plain.signatures.length === 0) {
     return refuse(ctx, name, { what: `${name} has no signature.`, fix: 'Take it from a mirror that has the original.' });
   }
-  const own = ctx.keyring === undefined ? [] : await keyringCertificates(ctx.keyring);
-  const known = (await knownCertificates(signedBy)).filter(({ fingerprint }) => !own.some((each) => each.fingerprint === fingerprint));
-  if (own.length + known.length === 0) {
-    return refuse(ctx, name, {
-      what: `${name} is signed, but none of the keys that may sign it is on this host.`,
-      why: `${describe(plain.signatures)}\naccepted keys:\n${signedBy.map((each) => `  ${each}`).join('\n')}\nlooked in:\n${KEY_FOLDERS.map((each) => `  ${each}`).join('\n')}`,
-      fix: "Give the vendor's public key file (RPM-GPG-KEY-redhat-release, RPM-GPG-KEY-CentOS-6) with --keyring FILE, or install the package distribution-gpg-keys where there is one.",
-    });
-  }
+  const { own, known } = await acceptedKeys(signedBy, ctx);
+  if (own.length + known.length === 0) return refuse(ctx, name, noKey(name, signedBy), true);
   let weak: RpmSignature | undefined;
   for (const certificate of [...own, ...known]) {
     const check = await checkWith(file, certificate, ctx);
@@ -105,7 +125,7 @@ export async function checkRpmSignature(file: string, name: string, signedBy: re
       what: `${name} has a good signature, but one over SHA-1, which can be imitated with much money.`,
       why: describe([weak]),
       fix: 'RPMs of 2012 are signed that way: accept it for this file with --allow-sha1.',
-    });
+    }, true);
   }
   return refuse(ctx, name, {
     what: `${name} is not signed by a key that is accepted for it.`,

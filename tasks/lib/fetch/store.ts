@@ -1,4 +1,4 @@
-import { chmod, mkdir, rename, stat } from 'node:fs/promises';
+import { chmod, mkdir, rename, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { sha256, sha256File } from '../digest.js';
@@ -39,12 +39,21 @@ export async function storeIntact(path: string, digest: string, always = false):
   return (await sha256File(path)) === digest;
 }
 
+/** Notes the use of an item of the cache, on the small file that stands for it: what was not used for long can be pruned. */
+export async function markUsed(stamp: string): Promise<void> {
+  const now = new Date();
+  await utimes(stamp, now, now).catch(() => undefined);
+}
+
 /** A file of the cache, checked; undefined when it is not there (any more). A damaged one is removed, and that is said. */
 export async function fromStore(ctx: FetchContext, digest: string): Promise<{ path: string; note?: StoreNote } | undefined> {
   const path = storePath(ctx.cacheDir, digest);
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const note = await storeNote(path);
-  if (await storeIntact(path, digest, ctx.verify)) return { path, note };
+  if (await storeIntact(path, digest, ctx.verify)) {
+    await markUsed(`${path}.json`);
+    return { path, note };
+  }
   say(ctx, `The cached ${note?.name ?? 'file'} (sha256 ${digest.slice(0, 12)}…) is damaged; fetching it again.`);
   await remove(path);
   await remove(`${path}.json`);
