@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { addOptions, optionNames, toBuildOptions, type OptionGroup } from './build/cli-options.js';
+import { setOwnData } from './lib/data.js';
 import { endRun, installSignalHandlers, runId } from './lib/exec.js';
 import { fromSystem } from './lib/errors.js';
 import { makeIo, reportFailure, type Io } from './lib/io.js';
@@ -35,12 +36,15 @@ function command(
     .addOption(new Option('--json', 'one JSON document on standard output, nothing else there'))
     .addOption(new Option('--verbose', 'every progress line'))
     .addOption(new Option('--settings <file>', 'config file with defaults (otherwise ./build-kernel.yaml, when there is one)').env('BUILD_KERNEL_SETTINGS'))
+    .addOption(new Option('--flavours <dir>', "a folder of your own flavours, laid out like the package's patches/").env('BUILD_KERNEL_FLAVOURS'))
     .action(async (...args: unknown[]) => {
       const positional = args.slice(0, -2);
       const options = made.opts<Options>();
       const io = makeIo({ json: options['json'] === true, verbose: options['verbose'] === true });
       try {
-        await applySettings(made, options['settings'] as string | undefined, optionNames());
+        await applySettings(made, options['settings'] as string | undefined, new Set([...optionNames(), 'flavours']));
+        const own = made.opts<Options>()['flavours'];
+        if (typeof own === 'string') setOwnData(own);
         await action(io, positional, made.opts<Options>());
       } catch (error) {
         process.exitCode = reportFailure(fromSystem(error, `running build-kernel ${made.name()}`), io.json);

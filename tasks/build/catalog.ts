@@ -1,22 +1,15 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { dataFile, dataNames } from '../lib/data.js';
 import { ExpectedError } from '../lib/errors.js';
 import { exists } from '../lib/files.js';
-import { patchesDir } from '../lib/paths.js';
 import { readYaml } from '../lib/yaml.js';
 import { suggest } from '../lib/suggest.js';
 import { baseSchema, compatSchema, flavourSchema, type Base, type Compat, type Flavour } from './schema.js';
 
 /** Reads the data files under patches/. A file's name is the name of what it describes. */
 
-async function names(folder: string): Promise<string[]> {
-  const files = await readdir(join(patchesDir, folder));
-  return files.filter((file) => file.endsWith('.yaml')).map((file) => basename(file, '.yaml')).sort();
-}
-
 /** Names of all flavours, add-ons and entries that are listed as not applicable. */
 export async function flavourNames(): Promise<string[]> {
-  return names('flavours');
+  return dataNames('flavours');
 }
 
 /**
@@ -24,7 +17,7 @@ export async function flavourNames(): Promise<string[]> {
  * @throws ExpectedError usage: unknown (with the nearest name)
  */
 export async function loadFlavour(name: string): Promise<Flavour> {
-  const path = join(patchesDir, 'flavours', `${name}.yaml`);
+  const path = dataFile(`flavours/${name}.yaml`);
   if (!/^[a-z0-9][a-z0-9.-]*$/.test(name) || !(await exists(path))) {
     const known = await flavourNames();
     const near = suggest(name, known);
@@ -43,11 +36,11 @@ export async function loadFlavours(): Promise<Flavour[]> {
 }
 
 export async function loadBase(name: string): Promise<Base> {
-  return readYaml(join(patchesDir, 'bases', `${name}.yaml`), baseSchema);
+  return readYaml(dataFile(`bases/${name}.yaml`), baseSchema);
 }
 
 export async function loadCompat(name: string): Promise<Compat> {
-  return readYaml(join(patchesDir, 'compat', `${name}.yaml`), compatSchema);
+  return readYaml(dataFile(`compat/${name}.yaml`), compatSchema);
 }
 
 /** A flavour with its add-ons and its base: what a build is made from. */

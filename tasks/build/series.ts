@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { dataFile } from '../lib/data.js';
 import { ExpectedError, errno } from '../lib/errors.js';
 import { fetchSource, readGitFile, type FetchContext } from '../lib/fetch/index.js';
 import { sha256 } from '../lib/digest.js';
 import { remove, writeAtomic } from '../lib/files.js';
-import { patchesDir } from '../lib/paths.js';
 import type { Fetched } from '../lib/sources.js';
 import type { BuildContext } from './context.js';
 import type { PatchEntry } from './schema.js';
@@ -52,7 +52,7 @@ async function bytesOf({ entry, name }: Wanted, fetch: FetchContext, inputs: Fet
     return readFile(fetched.path);
   }
   try {
-    return await readFile(resolve(patchesDir, entry.file ?? ''));
+    return await readFile(dataFile(entry.file ?? ''));
   } catch (error) {
     if (errno(error) !== 'ENOENT' && errno(error) !== 'EISDIR') throw error;
     throw new ExpectedError({ code: 'usage', what: `There is no patch file ${entry.file ?? name}.`, fix: 'Give --patch the path of a patch file.' });

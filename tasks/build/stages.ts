@@ -1,10 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { release as hostRelease } from 'node:os';
 import { join, resolve } from 'node:path';
+import { dataFile } from '../lib/data.js';
 import { ExpectedError } from '../lib/errors.js';
 import { fetchFromFile, fetchSource } from '../lib/fetch/index.js';
 import { exists } from '../lib/files.js';
-import { patchesDir } from '../lib/paths.js';
 import type { Fetched } from '../lib/sources.js';
 import type { BuildContext } from './context.js';
 import { fetchContext } from './context.js';
@@ -15,7 +15,7 @@ import { kconfigState } from './configure/state.js';
 import { applySeries, treeState } from './patch/index.js';
 import type { StageSpec } from './runner/stamp.js';
 import { collectSeries, userPatchKey } from './series.js';
-import type { CompileOutput, ConfigureOutput, FetchOutput, PatchOutput, UnpackOutput } from './types.js';
+import type { CompileOutput, ConfigureOutput, FetchOutput, PatchedTree, PatchOutput, UnpackOutput } from './types.js';
 import { unpack, UNPACK_REVISION } from './unpack/index.js';
 
 /** The stages from a source to a staged kernel: what each depends on, and what it calls. */
@@ -96,7 +96,7 @@ export function patchStage(context: BuildContext, fetched: FetchOutput, unpacked
 }
 
 /** How make is called in this build. */
-export async function makeFor(context: BuildContext, unpacked: UnpackOutput, patched: PatchOutput): Promise<MakeEnvironment> {
+export async function makeFor(context: BuildContext, unpacked: UnpackOutput, patched: PatchedTree): Promise<MakeEnvironment> {
   const kernel = join(patched.tree, patched.kernel);
   return makeEnvironment(
     {
@@ -143,7 +143,7 @@ async function fragments(context: BuildContext, profile: 'gateway' | 'distro' | 
     ...recipe.addons.flatMap((addon) => addon.config),
     ...(options.debugIpvs ? ['config/debug-ipvs.config'] : []),
   ];
-  return Promise.all(names.map(async (name) => ({ name, text: await readFile(join(patchesDir, name), 'utf8') })));
+  return Promise.all(names.map(async (name) => ({ name, text: await readFile(dataFile(name), 'utf8') })));
 }
 
 export async function configureStage(context: BuildContext, unpacked: UnpackOutput, patched: PatchOutput): Promise<StageSpec<ConfigureOutput>> {

@@ -57,12 +57,15 @@ export interface PatchResult {
   files: FileResult[];
 }
 
-export interface PatchOutput {
+export interface PatchedTree {
   /** Root of the patched tree (fixed path; times of unchanged files are kept). */
   tree: string;
   kernel: string;
   /** Folder that holds, as the series left them, only the files that the series touches: what `diff` compares with. */
   baseline: string;
+}
+
+export interface PatchOutput extends PatchedTree {
   results: PatchResult[];
   /** What was left out, dropped or removed, in words. */
   notes: string[];

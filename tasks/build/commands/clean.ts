@@ -7,13 +7,21 @@ import { withLock } from '../../lib/lock.js';
 import type { BuildOptions } from '../options.js';
 import { diffTree } from '../patch/index.js';
 import { stampedOutput, WorkFolder } from '../runner/stamp.js';
-import type { PatchOutput, UnpackOutput } from '../types.js';
+import { patchedTree } from './work-folders.js';
+import type { UnpackOutput } from '../types.js';
 
 /** Edits in a tree that removing it would lose. */
 async function edits(work: WorkFolder): Promise<string[]> {
+  const patched = await patchedTree(work, '.');
+  if (!patched) return [];
   const unpacked = await stampedOutput<UnpackOutput>(work, 'unpack');
-  const patched = await stampedOutput<PatchOutput>(work, 'patch');
-  if (!unpacked || !patched || !(await exists(patched.tree)) || !(await exists(unpacked.pristine))) return [];
+  if (!unpacked || !(await exists(unpacked.pristine))) {
+    throw new ExpectedError({
+      code: 'usage',
+      what: `Whether ${patched.tree} has edits cannot be told: its pristine tree is gone from the cache.`,
+      fix: 'build-kernel prepare FLAVOUR makes it anew; or remove the work folder all the same with --discard-edits.',
+    });
+  }
   return (await diffTree(patched, unpacked.pristine)).files;
 }
 

@@ -2,14 +2,14 @@ import { ExpectedError } from '../../lib/errors.js';
 import { makeContext, type BuildContext } from '../context.js';
 import type { BuildOptions } from '../options.js';
 import { stampedOutput } from '../runner/stamp.js';
-import type { ConfigureOutput, PatchOutput, UnpackOutput } from '../types.js';
-import { findPrepared } from './work-folders.js';
+import type { ConfigureOutput, PatchedTree, UnpackOutput } from '../types.js';
+import { findPrepared, patchedTree } from './work-folders.js';
 
 /** A build whose tree is there, for the commands that work on it. */
 export interface Prepared {
   context: BuildContext;
   unpacked: UnpackOutput;
-  patched: PatchOutput;
+  patched: PatchedTree;
   /** Missing when only the patches were applied. */
   configured?: ConfigureOutput;
 }
@@ -22,8 +22,9 @@ export async function loadPrepared(name: string | undefined, options: BuildOptio
   const [flavour = '', ...addons] = (await findPrepared(options.work, name)).split('+');
   const context = await makeContext(flavour, { ...options, with: [...new Set([...options.with, ...addons])] });
   const unpacked = await stampedOutput<UnpackOutput>(context.work, 'unpack');
-  const patched = await stampedOutput<PatchOutput>(context.work, 'patch');
   const configured = await stampedOutput<ConfigureOutput>(context.work, 'configure');
+  // Not by the patch stage's stamp: a series that failed to apply leaves the tree, and edits in it must be savable.
+  const patched = await patchedTree(context.work, context.recipe.base.kernel);
   if (!unpacked || !patched) {
     throw new ExpectedError({
       code: 'usage',

@@ -2,6 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError, errno } from '../../lib/errors.js';
 import { exists } from '../../lib/files.js';
+import type { WorkFolder } from '../runner/stamp.js';
+import type { PatchedTree } from '../types.js';
 
 /** Names of the builds below a work folder that have at least a patched tree. */
 export async function preparedNames(work: string): Promise<string[]> {
@@ -10,7 +12,7 @@ export async function preparedNames(work: string): Promise<string[]> {
     throw error;
   });
   const found: string[] = [];
-  for (const name of entries.sort()) if (await exists(join(work, name, 'stamps', 'patch.json'))) found.push(name);
+  for (const name of entries.sort()) if (await exists(join(work, name, 'tree'))) found.push(name);
   return found;
 }
 
@@ -27,4 +29,11 @@ export async function findPrepared(work: string, name: string | undefined): Prom
     what: names.length === 0 ? `Nothing is prepared in ${work}.` : `Several builds are prepared in ${work}: ${names.join(', ')}.`,
     fix: names.length === 0 ? 'First: build-kernel prepare FLAVOUR. If you built elsewhere, name that folder with --work.' : 'Say which one.',
   });
+}
+
+/** The patched tree of a build, when there is one. */
+export async function patchedTree(work: WorkFolder, kernel: string): Promise<PatchedTree | undefined> {
+  const tree = work.join('tree');
+  const baseline = work.join('baseline');
+  return (await exists(tree)) && (await exists(baseline)) ? { tree, baseline, kernel } : undefined;
 }

@@ -79,6 +79,8 @@ export function makeEnvironment(input: MakeInput, epoch: number): MakeEnvironmen
       ...input.debug.map((name) => `CFLAGS_${name}.o=-DDEBUG`),
     ],
     env: {
+      // The .config's date line is embedded by IKCONFIG.
+      KCONFIG_NOTIMESTAMP: '1',
       KBUILD_BUILD_TIMESTAMP: date,
       KBUILD_BUILD_USER: 'build',
       KBUILD_BUILD_HOST: 'build-kernel',

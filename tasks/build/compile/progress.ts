@@ -3,7 +3,7 @@ import { formatDuration } from '../../lib/ui/format.js';
 /** Reads make's output: counts objects, estimates the time left, finds the first error. */
 
 /** A kbuild line for a compiled object: "  CC [M]  net/netfilter/ipvs/ip_vs_core.o". */
-const OBJECT = /^ {2}(CC|AS|CC \[M\]|AS \[M\])\s+(\S+)/;
+const OBJECT = /^ {2}(?:CC|AS)(?: \[M\])?\s+(\S+)/;
 
 /** The first line that stops a build. Warnings turned into errors count; make's own "Error 1" lines come after. */
 const ERROR = /(: (fatal )?error: |undefined reference to|: multiple definition of|^ERROR: |Error: |^ld: |No rule to make target|internal compiler error|Segmentation fault)/;
@@ -21,9 +21,9 @@ export class MakeOutput {
 
   line(text: string): void {
     const object = OBJECT.exec(text);
-    if (object?.[2]) {
+    if (object?.[1]) {
       this.objects += 1;
-      this.current = object[2];
+      this.current = object[1];
     }
     if (this.error) {
       if (this.error.length < 12) this.error.push(text);
