@@ -131,7 +131,7 @@ export async function readLayout({ header, before, macros, cc, workDir, name, lo
   const source = join(workDir, `${name}.c`);
   const text = [...before.map((file) => `#include <${file}>`), `#include "${copy}"`, ''].join('\n');
   await writeFile(source, text);
-  const fail = { code: 'abi' as const, what: `The ${name}'s ip_vs.h (${header}) does not compile on its own.`, fix: 'The log has the compiler\'s words; the header may need another one that this host lacks.' };
+  const fail = { code: 'abi' as const, what: `The ip_vs.h of the ${name} (${header}) does not compile on its own.`, fix: 'The log has the compiler\'s words; the header may need another one that this host lacks.' };
   const defined = await run([cc, '-E', '-dM', source], { cwd: workDir, fail });
   const names = defined.stdout
     .split('\n')
