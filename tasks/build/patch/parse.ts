@@ -126,8 +126,8 @@ class Parser {
       section.kind = move[1] === 'rename' ? 'rename' : 'copy';
       // These names carry no a/ and b/: give them one component so that they strip like the others.
       const path = `${move[2] === 'from' ? 'a' : 'b'}/${unquoteName(move[3]!)}`;
-      if (move[2] === 'from') section.oldName = path;
-      else section.newName = path;
+      if (move[2] === 'from') section.oldName ??= path;
+      else section.newName ??= path;
     } else if (line === 'GIT binary patch') section.binary = 'git';
   }
 
