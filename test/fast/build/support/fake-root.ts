@@ -66,6 +66,7 @@ export async function fakeTools(root: string, chkconfig = '# chkconfig: - 21 79'
       { variant: 'static', files: [{ ...file, linkage: 'static' }] },
     ],
     abi: { structs: 9, notes: [] },
+    inputs: [],
   };
 }
 

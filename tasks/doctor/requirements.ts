@@ -1,0 +1,119 @@
+/** What each purpose needs from the machine: one table, read by the probes, the installer and the documentation. */
+
+export const PURPOSES = ['kernel', 'tools', 'package', 'test'] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+/** How to find out whether it is there. */
+export type Probe =
+  /** One of these programs is on the PATH (or in an sbin folder). */
+  | { kind: 'program'; any: string[] }
+  /** A program with this header and these libraries compiles and links. `pkg`: pkg-config knows the flags. */
+  | { kind: 'library'; header: string; libs?: string[]; pkg?: string }
+  /** One of these paths exists. */
+  | { kind: 'path'; any: string[] };
+
+/** Package names by the manager that installs them; yum takes dnf's. */
+export interface Packages {
+  apt: string[];
+  dnf: string[];
+}
+
+export interface Requirement {
+  /** Name for people; also the JSON key. */
+  id: string;
+  purposes: Purpose[];
+  /** What stops without it. */
+  why: string;
+  probe: Probe;
+  packages: Packages;
+  /** Nice to have: nothing stops without it. */
+  optional?: boolean;
+}
+
+const program = (
+  id: string,
+  purposes: Purpose[],
+  why: string,
+  packages: string | Packages,
+  any: string[] = [id],
+  optional = false,
+): Requirement => ({
+  id,
+  purposes,
+  why,
+  probe: { kind: 'program', any },
+  packages: typeof packages === 'string' ? { apt: [packages], dnf: [packages] } : packages,
+  ...(optional ? { optional } : {}),
+});
+
+const library = (id: string, purposes: Purpose[], why: string, apt: string, dnf: string, probe: Omit<Extract<Probe, { kind: 'library' }>, 'kind'>): Requirement => ({
+  id,
+  purposes,
+  why,
+  probe: { kind: 'library', ...probe },
+  packages: { apt: [apt], dnf: [dnf] },
+});
+
+const names = (apt: string, dnf: string): Packages => ({ apt: [apt], dnf: [dnf] });
+
+export const REQUIREMENTS: readonly Requirement[] = [
+  // Sources
+  program('git', ['kernel', 'tools'], 'patches and trees are published in git', 'git'),
+  program('tar', ['kernel'], 'unpacks the sources', 'tar'),
+  program('bzip2', ['kernel'], 'SRPMs of 2012 hold a .tar.bz2', names('lbzip2', 'bzip2'), ['lbzip2', 'bzip2']),
+  program('gzip', ['kernel'], 'unpacks the sources', 'gzip'),
+  program('xz', ['kernel'], 'unpacks the sources', names('xz-utils', 'xz')),
+  program('rpm2cpio', ['kernel'], 'reads SRPMs', names('rpm2cpio', 'rpm')),
+  program('rpmkeys', ['kernel'], 'checks the signatures of SRPMs', 'rpm'),
+  program('cpio', ['kernel'], 'reads SRPMs', 'cpio'),
+  program('file', ['tools'], 'libtool looks at files with it', 'file'),
+  // Patches
+  program('patch', ['kernel', 'tools'], 'applies the series', 'patch'),
+  program('diff', ['kernel'], 'shows what was edited', 'diffutils'),
+  // Compiling
+  program('gcc', ['kernel', 'tools', 'test'], 'compiles the kernel', 'gcc'),
+  program('make', ['kernel', 'tools'], 'drives every build', 'make'),
+  program('ld', ['kernel', 'tools'], 'links', 'binutils'),
+  program('bc', ['kernel'], 'computes timer constants', 'bc'),
+  program('perl', ['kernel'], 'several scripts of the kernel', 'perl'),
+  program('flex', ['kernel'], 'Kconfig', 'flex'),
+  program('bison', ['kernel'], 'Kconfig', 'bison'),
+  program('depmod', ['kernel', 'package'], 'writes modules.dep', 'kmod'),
+  library('C library headers', ['kernel', 'tools'], 'the programs that a kernel build runs', 'libc6-dev', 'glibc-devel', { header: 'stdio.h' }),
+  library('libelf', ['kernel'], 'kernels since 4.14 (objtool)', 'libelf-dev', 'elfutils-libelf-devel', { header: 'libelf.h', libs: ['elf'] }),
+  library('libcrypto', ['kernel', 'tools'], 'keepalived; module signing in kernels since 4.3', 'libssl-dev', 'openssl-devel', { header: 'openssl/evp.h', libs: ['crypto'] }),
+  // Tools
+  library('popt', ['tools'], 'ipvsadm', 'libpopt-dev', 'popt-devel', { header: 'popt.h', libs: ['popt'] }),
+  library('libnl', ['tools'], 'ipvsadm and keepalived of the trees that speak netlink', 'libnl-3-dev', 'libnl3-devel', { header: 'netlink/netlink.h', pkg: 'libnl-3.0' }),
+  library('libnl-genl', ['tools'], 'ipvsadm and keepalived of the trees that speak netlink', 'libnl-genl-3-dev', 'libnl3-devel', { header: 'netlink/genl/genl.h', pkg: 'libnl-genl-3.0' }),
+  program('pkg-config', ['tools'], 'finds libraries', names('pkg-config', 'pkgconf-pkg-config')),
+  program('autoconf', ['tools'], 'makes configure of iptables', 'autoconf'),
+  program('automake', ['tools'], 'makes configure of iptables', 'automake'),
+  program('libtoolize', ['tools'], 'makes configure of iptables', 'libtool'),
+  program('musl-gcc', ['tools'], 'static tools that run on any host', names('musl-tools', 'musl-gcc')),
+  // Packages
+  program('rpmbuild', ['package'], 'makes the RPMs', names('rpm', 'rpm-build')),
+  program('dpkg-deb', ['package'], 'makes the debs', 'dpkg'),
+  // The project's own tests
+  program('script', ['test'], 'gives a test a terminal', names('bsdutils', 'util-linux')),
+  program('gpg', ['test'], 'makes test keys', names('gnupg', 'gnupg2')),
+  program('vsftpd', ['test'], 'an FTP server to fetch from', 'vsftpd'),
+  program('sshd', ['test'], 'a host to provision over ssh', 'openssh-server'),
+  program('qemu', ['test'], 'boots what was built', names('qemu-system-x86', 'qemu-system-x86-core'), ['qemu-system-x86_64', '/usr/libexec/qemu-kvm']),
+  program('ansible', ['test'], 'the fleet back end', names('ansible-core', 'ansible-core'), ['ansible-playbook']),
+  program('keepalived', ['test'], 'reads rendered configurations', 'keepalived'),
+  program('zsh', ['test'], 'tries its completion', 'zsh'),
+  program('fish', ['test'], 'tries its completion', 'fish'),
+  // Optional
+  program('lbzip2', ['kernel'], 'unpacks a .tar.bz2 on all cores: 2 to 4 times faster', 'lbzip2', ['lbzip2'], true),
+  program('ccache', ['kernel'], 'a second build in a third of the time', 'ccache', ['ccache'], true),
+  { ...library('ncurses', ['kernel'], '--menuconfig', 'libncurses-dev', 'ncurses-devel', { header: 'ncurses.h', libs: ['ncurses'] }), optional: true },
+  {
+    id: 'distribution-gpg-keys',
+    purposes: ['kernel'],
+    why: 'keys of Red Hat and CentOS; without it give --keyring',
+    probe: { kind: 'path', any: ['/usr/share/distribution-gpg-keys', '/etc/pki/rpm-gpg', '/usr/share/rpm-gpg'] },
+    packages: { apt: ['distribution-gpg-keys'], dnf: ['distribution-gpg-keys'] },
+    optional: true,
+  },
+];
