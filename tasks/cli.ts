@@ -141,9 +141,10 @@ command('clean [name...]', 'remove work folders (artifacts and cache stay)', ['p
 
 command('cache', 'what the cache holds', ['places'], async (io, _args, options) => {
   const { cache } = await import('./build/commands/cache.js');
-  await cache(io, { ...toBuildOptions(options), prune: options['prune'] === true, verify: options['verify'] === true });
+  await cache(io, { ...toBuildOptions(options), prune: options['prune'] === true, downloads: options['downloads'] === true, verify: options['verify'] === true });
 })
-  .option('--prune', 'remove pristine trees and half-fetched files; downloads stay')
+  .option('--prune', 'remove what can be made again without a network: unpacked trees, libraries, half-fetched files')
+  .option('--downloads', 'with --prune: remove the downloads too')
   .option('--verify', 'hash every download again');
 
 program
