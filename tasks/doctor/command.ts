@@ -1,6 +1,6 @@
 import { EXIT_STATUS } from '../lib/errors.js';
 import { table, type Io } from '../lib/io.js';
-import { doctor, install, installCommand, packageManager, parsePurposes, type DoctorReport, type Finding, type Places } from './index.js';
+import { doctor, install, installCommand, knownHere, packageManager, parsePurposes, type DoctorReport, type Finding, type Places } from './index.js';
 
 /** `build-kernel doctor`: says what is there and what is missing, and installs it when asked. */
 
@@ -41,7 +41,7 @@ export async function doctorCommand(io: Io, options: DoctorOptions): Promise<voi
     if (installed) report = await doctor(purposes, options);
   }
   const command = installCommand(report.missing, manager);
-  const better = installCommand(report.optional, manager);
+  const better = installCommand(await knownHere(report.optional, manager), manager);
   io.result({ purposes, manager: manager ?? null, ...report, install: command ?? null, installOptional: better ?? null });
   print(io, report);
   if (command !== undefined) io.print(`\nTo install: ${command}`);

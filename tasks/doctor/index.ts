@@ -8,7 +8,7 @@ import { PURPOSES, REQUIREMENTS, type Purpose, type Requirement } from './requir
 
 export type { Finding } from './findings.js';
 export type { Places } from './machine.js';
-export { install, installCommand, installCommands, packageManager, packagesFor, type Manager } from './install.js';
+export { install, installCommand, installCommands, knownHere, packageManager, packagesFor, type Manager } from './install.js';
 export { PURPOSES, REQUIREMENTS, type Purpose } from './requirements.js';
 
 /** What this machine has and lacks for some purposes. */

@@ -17,6 +17,22 @@ export async function packageManager(): Promise<Manager | undefined> {
   return undefined;
 }
 
+/**
+ * Leaves out packages that this release of the distribution does not have (distribution-gpg-keys in Debian 12): one
+ * unknown name makes apt install none at all. Before the first `apt-get update` nothing is known, and nothing is left out.
+ */
+export async function knownHere(findings: readonly Finding[], manager: Manager | undefined): Promise<Finding[]> {
+  if (manager !== 'apt' || (await findProgram(['apt-cache'])) === undefined) return [...findings];
+  const knows = async (name: string): Promise<boolean> => (await run(['apt-cache', 'show', '--no-all-versions', name], { ok: [0, 100] })).exitCode === 0;
+  if (!(await knows('gcc'))) return [...findings];
+  const kept: Finding[] = [];
+  for (const finding of findings) {
+    const known = await Promise.all((finding.packages?.apt ?? []).map(knows));
+    if (known.every(Boolean)) kept.push(finding);
+  }
+  return kept;
+}
+
 /** Names of the packages that cure these findings, each once, in order. */
 export function packagesFor(findings: readonly Finding[], manager: Manager): string[] {
   const names = findings.flatMap(({ packages }) => (manager === 'apt' ? packages?.apt : packages?.dnf) ?? []);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { doctorCommand } from '../../../tasks/doctor/command.js';
 import type { Finding } from '../../../tasks/doctor/findings.js';
-import { doctor, install, installCommand, installCommands, packageManager, packagesFor, parsePurposes, PURPOSES, REQUIREMENTS } from '../../../tasks/doctor/index.js';
+import { doctor, install, installCommand, installCommands, knownHere, packageManager, packagesFor, parsePurposes, PURPOSES, REQUIREMENTS } from '../../../tasks/doctor/index.js';
 import { checkCase, checkExec, checkGcc, checkMemory, checkNode, checkPath, checkSpace } from '../../../tasks/doctor/machine.js';
 import { check, findProgram } from '../../../tasks/doctor/probes.js';
 import { makeIo } from '../../../tasks/lib/io.js';
@@ -132,6 +132,15 @@ describe('installing', () => {
     await fake('dnf');
     expect(await packageManager()).toBe('dnf');
     await expect(install(findings, undefined, { yes: true, terminal: false, say: () => {} })).rejects.toMatchObject({ code: 'environment', why: expect.stringContaining('gcc, make') as string });
+  });
+  it('leaves out what this release of Debian does not have, but not before the lists are there', async () => {
+    vi.stubEnv('PATH', `${dir}:/usr/bin:/bin`);
+    await fake('apt-cache', 'case "$3" in gcc|libc6-dev|make) exit 0;; esac; exit 100');
+    const some = [...findings, missing('keys', ['no-such-package'])];
+    expect((await knownHere(some, 'apt')).map(({ id }) => id)).toEqual(['gcc', 'make', 'gcc too']);
+    expect(await knownHere(some, 'dnf')).toEqual(some);
+    await fake('apt-cache', 'exit 100');
+    expect(await knownHere(some, 'apt')).toEqual(some);
   });
   it('never asks without a terminal', async () => {
     const ask = vi.fn();
