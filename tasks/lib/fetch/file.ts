@@ -5,7 +5,7 @@ import { ExpectedError } from '../errors.js';
 import { remove } from '../files.js';
 import { withLock } from '../lock.js';
 import type { Fetched, FileSource, Trust } from '../sources.js';
-import { isLocal, patienceOf, say, type FetchContext } from './context.js';
+import { isLocal, patienceOf, say, withoutCredentials, type FetchContext } from './context.js';
 import { download, forgetPart, partPath, type Received } from './download.js';
 import { indexedDigest } from './mirrorindex.js';
 import { checkRpmSignature, requireKeys } from './rpmsig.js';
@@ -17,7 +17,7 @@ import { checkLock, lockEntry } from './trustlock.js';
 
 /** Name of a file in the trust lock: the URL it is published at. */
 export function lockKey(spec: FileSource): string {
-  return spec.urls[0] ?? spec.name;
+  return withoutCredentials(spec.urls[0] ?? spec.name);
 }
 
 /**

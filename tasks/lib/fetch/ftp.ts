@@ -33,7 +33,8 @@ export async function ftpAttempt(url: string, request: TransferRequest, part: Pa
       user: username === '' ? 'anonymous' : decodeURIComponent(username),
       password: username === '' ? 'build-kernel@' : decodeURIComponent(password),
     });
-    const path = decodeURIComponent(pathname);
+    // A URL's path starts at the folder one lands in (RFC 1738, 3.2.2), which is the root only for most anonymous servers.
+    const path = decodeURIComponent(pathname.slice(1));
     // Not every server knows SIZE and MDTM: without them nothing is resumed, and the digest is all there is to check.
     const total = await client.size(path).catch((error: unknown) => {
       if (error instanceof FTPError && error.code !== 550) return undefined;
@@ -41,7 +42,7 @@ export async function ftpAttempt(url: string, request: TransferRequest, part: Pa
     });
     const lastModified = await client.lastMod(path).then((date) => date.toUTCString()).catch(() => undefined);
     const same = part.meta?.total === total && total !== undefined && part.size <= total;
-    const unchanged = same && part.meta?.url === url && lastModified !== undefined && part.meta.lastModified === lastModified;
+    const unchanged = same && part.isFrom(url) && lastModified !== undefined && part.meta?.lastModified === lastModified;
     if (part.size === 0 || !(unchanged || (same && request.provable))) await part.restart({ url, lastModified, total });
     if (total !== undefined) {
       if (part.size === total && total > 0) return;

@@ -30,11 +30,11 @@ export function retryAfterMs(header: string | undefined, now = Date.now()): numb
 }
 
 /** The conditions under which the bytes in hand may be continued, or undefined to start from zero. */
-export function resumeHeaders(part: Pick<PartFile, 'size' | 'meta'>, url: string, provable: boolean): Record<string, string> | undefined {
+export function resumeHeaders(part: PartFile, url: string, provable: boolean): Record<string, string> | undefined {
   const { size, meta } = part;
   if (size === 0 || !meta) return undefined;
   const range = `bytes=${String(size)}-`;
-  const validator = meta.url === url ? (meta.etag ?? meta.lastModified) : undefined;
+  const validator = part.isFrom(url) ? (meta.etag ?? meta.lastModified) : undefined;
   if (validator !== undefined) return { range, 'if-range': validator };
   // Without a validator, or from another mirror, only a later proof of the whole makes this safe.
   return provable ? { range } : undefined;
@@ -79,7 +79,7 @@ async function begin(url: string, response: Response, asked: boolean, part: Part
     const total = range?.[3] === undefined || range[3] === '*' ? undefined : Number(range[3]);
     const sameSize = part.meta?.total === undefined || total === undefined || part.meta.total === total;
     if (range && Number(range[1]) === part.size && sameSize) {
-      if (part.meta?.url !== url) await part.describe(describe(url, response, total));
+      if (!part.isFrom(url)) await part.describe(describe(url, response, total));
       return total ?? part.meta?.total;
     }
     await part.restart({ url });

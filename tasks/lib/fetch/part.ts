@@ -4,6 +4,7 @@ import { mkdir, open, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ExpectedError, fromSystem } from '../errors.js';
+import { withoutCredentials } from './context.js';
 import { readJson, remove, writeAtomic } from '../files.js';
 
 /**
@@ -73,6 +74,11 @@ export class PartFile {
     return part;
   }
 
+  /** True when the bytes in hand came from this URL. */
+  isFrom(url: string): boolean {
+    return this.meta?.url === withoutCredentials(url);
+  }
+
   /** Forgets all bytes and starts with another description. */
   async restart(meta: PartMeta): Promise<void> {
     await this.handle.truncate(0);
@@ -84,9 +90,9 @@ export class PartFile {
 
   /** Records what the bytes are of, before more of them are written. */
   async describe(meta: PartMeta): Promise<void> {
-    this.meta = meta;
+    this.meta = { ...meta, url: withoutCredentials(meta.url) };
     try {
-      await writeAtomic(`${this.path}.json`, JSON.stringify(meta));
+      await writeAtomic(`${this.path}.json`, JSON.stringify(this.meta));
     } catch (error) {
       throw fromSystem(error, `writing ${this.path}`);
     }

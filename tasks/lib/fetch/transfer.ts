@@ -1,5 +1,6 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { constants, createReadStream } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ExpectedError, errno, fromSystem } from '../errors.js';
 import { isLocal, patienceOf, withoutCredentials, type FetchContext } from './context.js';
@@ -80,6 +81,7 @@ export async function transfer(url: string, partPath: string, name: string, prov
  */
 export async function copyInto(from: string, to: string): Promise<void> {
   try {
+    await mkdir(dirname(to), { recursive: true });
     await copyFile(from, to, constants.COPYFILE_FICLONE);
   } catch (error) {
     throw fromSystem(error, `copying ${from} to ${to}`);

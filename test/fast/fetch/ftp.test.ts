@@ -1,0 +1,51 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { fetchSource } from '../../../tasks/lib/fetch/index.js';
+import type { FileSource } from '../../../tasks/lib/sources.js';
+import { context, failure, hex, sample, scratch } from './support/context.js';
+import { startVsftpd, vsftpdMissing, type Vsftpd } from './support/vsftpd.js';
+
+const name = 'kernel-2.6.32-279.el6.src.rpm';
+const spec = (urls: string[], sha256?: string): FileSource => ({ kind: 'file', name, urls, sha256 });
+
+describe.skipIf(vsftpdMissing !== undefined)(`ftp, from a real vsftpd${vsftpdMissing === undefined ? '' : ` (left out: ${vsftpdMissing})`}`, () => {
+  const { body, sha256 } = sample();
+  let server: Vsftpd;
+  let slow: Vsftpd;
+  beforeAll(async () => {
+    const folder = scratch();
+    const root = join(folder, 'root');
+    mkdirSync(join(root, 'pub'), { recursive: true });
+    writeFileSync(join(root, 'pub', name), body);
+    server = await startVsftpd(root, folder);
+    slow = await startVsftpd(root, folder, ['anon_max_rate=1000000']);
+  });
+
+  it('downloads as anonymous', async () => {
+    const url = `${server.origin}/pub/${name}`;
+    expect(await fetchSource(spec([url], sha256), context())).toMatchObject({ digest: sha256, from: url, trust: { how: 'pinned-sha256' } });
+  });
+
+  it('goes on with REST after the session broke', async () => {
+    let broken = false;
+    const ctx = context({
+      progress: ({ received }) => {
+        if (received < 300_000 || broken) return;
+        broken = true;
+        slow.breakSessions();
+      },
+    });
+    const fetched = await fetchSource(spec([`${slow.origin}/pub/${name}`]), ctx);
+    expect(broken).toBe(true);
+    expect(hex(readFileSync(fetched.path))).toBe(sha256);
+    expect(slow.log()).toMatch(/FTP command: .*"REST [1-9]\d+"/);
+  });
+
+  it('goes to the next place when the file or the server is not there', async () => {
+    const good = `${server.origin}/pub/${name}`;
+    const fetched = await fetchSource(spec([`${server.origin}/pub/none.rpm`, 'ftp://127.0.0.1:1/x', good], sha256), context());
+    expect(fetched.from).toBe(good);
+    expect((await failure(fetchSource(spec([`${server.origin}/pub/none.rpm`]), context()))).why).toContain('550');
+  });
+});

@@ -1,0 +1,63 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { ExpectedError } from '../../../../tasks/lib/errors.js';
+import type { FetchContext } from '../../../../tasks/lib/fetch/index.js';
+import { StageLog } from '../../../../tasks/lib/log.js';
+
+/** What the fetch tests share: scratch folders, impatient contexts, and bytes with known digests. */
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that is gone after the test file. */
+export function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bk-fetch-'));
+  folders.push(folder);
+  return folder;
+}
+
+export interface TestContext extends FetchContext {
+  notices: string[];
+}
+
+/** A context with a cache of its own and little patience. */
+export function context(options: Partial<FetchContext> = {}): TestContext {
+  const folder = scratch();
+  const notices: string[] = [];
+  return {
+    cacheDir: join(folder, 'cache'),
+    lockFile: join(folder, 'build-kernel.lock.json'),
+    offline: false,
+    mirrors: [],
+    allowUnsigned: false,
+    allowSha1: false,
+    notice: (text) => notices.push(text),
+    notices,
+    log: new StageLog(join(folder, 'fetch.log')),
+    patience: { stallSeconds: 1, connectSeconds: 5, attempts: 3, backoffMs: 10, maxRetryAfterSeconds: 2, lockWaitMs: 30_000 },
+    ...options,
+  };
+}
+
+export const hex = (data: Buffer | string): string => createHash('sha256').update(data).digest('hex');
+
+/** Bytes nothing can guess, and their digest. */
+export function sample(size = 1_500_000): { body: Buffer; sha256: string } {
+  const body = randomBytes(size);
+  return { body, sha256: hex(body) };
+}
+
+/** The ExpectedError a promise ends with. */
+export async function failure(promise: Promise<unknown>): Promise<ExpectedError> {
+  const error = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof ExpectedError) return error;
+  throw error ?? new Error('it did not fail');
+}
