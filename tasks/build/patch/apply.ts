@@ -64,35 +64,41 @@ function editsError(input: ApplyInput, edits: Edit[]): ExpectedError {
   });
 }
 
-/** Makes the tree: a real copy, because an editor that writes in place would change the pristine file behind a hard link. */
-async function makeTree(input: ApplyInput, targets: Targets, fresh: string): Promise<{ changed: string[]; kept: boolean }> {
+/**
+ * Makes the tree: a real copy, because an editor that writes in place would change the pristine file behind a hard link.
+ * Files keep their times only when objects that may remain from an earlier tree cannot be of another base.
+ */
+async function makeTree(input: ApplyInput, targets: Targets, fresh: string): Promise<void> {
   const { treeDir, baselineDir, pristine, log } = input;
   const tree = `${treeDir}.new`;
-  await remove(tree);
-  await run(['cp', '-a', '--reflink=auto', '-T', pristine, tree], { log, fail: { code: 'unpack', what: 'The pristine tree could not be copied.' } });
-  const old = Object.assign({}, await readState(baselineDir), ...(await readPending(baselineDir))) as Targets;
+  for (const path of [tree, `${treeDir}.old`]) await remove(path);
+  const state = await readState(baselineDir);
+  const keepTimes = (await readPending(baselineDir)).length === 0 && (state === undefined || state.pristine === pristine);
+  const copy = keepTimes ? '-a' : '-dR';
+  await run(['cp', copy, ...(keepTimes ? [] : ['--preserve=mode']), '--reflink=auto', '-T', pristine, tree], { log, fail: { code: 'unpack', what: 'The pristine tree could not be copied.' } });
   await syncPaths({ tree, pristine, patched: fresh, targets, paths: Object.keys(targets), temp: `${treeDir}.tmp` });
-  // Objects may remain from a tree that was removed: what was patched then must not look older than they are.
+  // What was patched then must not look older than the objects that were made of it.
   const now = new Date();
-  for (const path of Object.keys(old)) if (targets[path] === undefined && (await readEntry(join(tree, path)))) await lutimes(join(tree, path), now, now);
+  for (const path of Object.keys(state?.targets ?? {})) if (targets[path] === undefined && (await readEntry(join(tree, path)))) await lutimes(join(tree, path), now, now);
   // On the disk before its name says that it is whole.
   await run(['sync', '-f', tree], { log });
-  await writePending(baselineDir, [targets]);
+  await writePending(baselineDir, [{ pristine, targets }]);
   await dropState(baselineDir);
   await rename(tree, treeDir);
-  return { changed: [], kept: false };
 }
 
 /** Brings a tree that is there to the series. Returns the paths that changed, and whether edits stayed in it. */
 async function updateTree(input: ApplyInput, targets: Targets, fresh: string): Promise<{ changed: string[]; kept: boolean }> {
   const { treeDir, baselineDir, pristine, log } = input;
-  const old = (await readState(baselineDir)) ?? {};
   const pending = await readPending(baselineDir);
-  const index = await readIndex(baselineDir);
+  const state = await readState(baselineDir);
+  const old = state?.targets ?? {};
+  const base = state?.pristine ?? pending.at(-1)?.pristine ?? pristine;
   // A run that was cut off may have left a file as any of the announced changes has it, or pristine.
-  const { edits } = await findEdits({ tree: treeDir, pristine, targets: old, index, also: pending.length > 0 ? [...pending, {}] : [] });
-  const wanted = new Set([old, targets, ...pending].flatMap((map) => Object.keys(map)));
-  const changes = pending.length > 0 || [...wanted].some((path) => old[path] === undefined || targets[path] === undefined || !sameEntry(old[path], targets[path]));
+  const announced = pending.map((change) => change.targets);
+  const { edits } = await findEdits({ tree: treeDir, pristine: base, targets: old, index: await readIndex(baselineDir), also: pending.length > 0 ? [...announced, {}] : [] });
+  const wanted = new Set([old, targets, ...announced].flatMap((map) => Object.keys(map)));
+  const changes = pending.length > 0 || base !== pristine || [...wanted].some((path) => old[path] === undefined || targets[path] === undefined || !sameEntry(old[path], targets[path]));
   const blocking: Edit[] = [];
   for (const edit of edits) if (!sameEntry(edit.is, await expectedEntry(edit.path, targets, pristine))) blocking.push(edit);
   if (blocking.length > 0 && !input.discardEdits) {
@@ -100,8 +106,15 @@ async function updateTree(input: ApplyInput, targets: Targets, fresh: string): P
     log?.line(`edits by hand are kept: ${blocking.map(({ path }) => path).join(' ')}`);
     return { changed: [], kept: true };
   }
+  if (base !== pristine) {
+    log?.line(`the tree was made of another base (${base}): it is made anew`);
+    await remove(`${treeDir}.old`);
+    await rename(treeDir, `${treeDir}.old`);
+    await makeTree(input, targets, fresh);
+    return { changed: [], kept: false };
+  }
   for (const { path } of edits) wanted.add(path);
-  await writePending(baselineDir, [...pending, targets]);
+  await writePending(baselineDir, [...pending, { pristine, targets }]);
   return { changed: await syncPaths({ tree: treeDir, pristine, patched: fresh, targets, paths: wanted, temp: `${treeDir}.tmp` }), kept: false };
 }
 
@@ -122,10 +135,11 @@ export async function applySeries(input: ApplyInput): Promise<ApplyOutput> {
     for (const path of removed) if (targets[path] === null) notes.push(`${path} removed (committed upstream by mistake)`);
     const there = await exists(treeDir);
     input.progress?.(there ? 'bringing the tree up to date' : 'copying the tree');
-    const { changed, kept } = there ? await updateTree(input, targets, scratchDir) : await makeTree(input, targets, scratchDir);
+    const { changed, kept } = there ? await updateTree(input, targets, scratchDir) : { changed: [], kept: false };
+    if (!there) await makeTree(input, targets, scratchDir);
     await remove(baselineDir);
     await rename(scratchDir, baselineDir);
-    await finishState(baselineDir, treeDir, targets, !kept);
+    await finishState(baselineDir, treeDir, { pristine, targets }, !kept);
     for (const note of notes) log?.line(note);
     return { tree: treeDir, kernel, baseline: baselineDir, results, notes, changed };
   } catch (error) {

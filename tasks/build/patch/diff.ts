@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
-import { remove } from '../../lib/files.js';
+import { exists, remove } from '../../lib/files.js';
 import { readEntryData, type Entry } from '../gitid.js';
 import type { PatchOutput } from '../types.js';
 import { findEdits, type Edit } from './edits.js';
@@ -107,8 +107,8 @@ class DiffWriter {
  * @throws ExpectedError patch when the tree was never finished
  */
 export async function diffTree(output: Pick<PatchOutput, 'tree' | 'baseline'>, pristine: string): Promise<TreeDiff> {
-  const targets = await readState(output.baseline);
-  if (!targets || (await readPending(output.baseline)).length > 0) {
+  const state = await readState(output.baseline);
+  if (!state || (await readPending(output.baseline)).length > 0) {
     throw new ExpectedError({
       code: 'patch',
       what: `The tree is not ready: ${output.tree}`,
@@ -116,12 +116,15 @@ export async function diffTree(output: Pick<PatchOutput, 'tree' | 'baseline'>, p
       fix: 'Run build-kernel build (or prepare) first; it goes on where it stopped.',
     });
   }
-  const { edits, read } = await findEdits({ tree: output.tree, pristine, targets, index: await readIndex(output.baseline) });
+  const { targets } = state;
+  // The tree's own base: the one at hand may be newer. After the cache was moved only the one at hand is there.
+  const base = (await exists(state.pristine)) ? state.pristine : pristine;
+  const { edits, read } = await findEdits({ tree: output.tree, pristine: base, targets, index: await readIndex(output.baseline) });
   // A tree that was copied or restored has other times everywhere: read it all once, not each time.
   if (edits.length === 0 && read > STALE) await writeIndex(output.baseline, output.tree);
   const temp = await mkdtemp(join(tmpdir(), 'build-kernel-diff-'));
   try {
-    const writer = new DiffWriter(output, pristine, targets, temp);
+    const writer = new DiffWriter(output, base, targets, temp);
     for (const edit of edits) await writer.add(edit);
     const bytes = writer.bytes();
     return { patch: bytes.toString('utf8'), bytes, files: edits.map(({ path }) => path), warnings: writer.warnings };

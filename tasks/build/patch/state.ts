@@ -11,8 +11,14 @@ import type { Targets } from './rehearse.js';
  *   BASELINE.index         stat listing of the finished tree
  */
 
-interface StateFile {
+interface StateFile extends TreeState {
   version: 1;
+}
+
+/** What a tree's files were made to be. */
+export interface TreeState {
+  /** The pristine tree that the rest is as in. */
+  pristine: string;
   targets: Targets;
 }
 
@@ -31,23 +37,23 @@ const pendingFile = (baseline: string): string => `${baseline}.pending.json`;
 const indexFile = (baseline: string): string => `${baseline}.index`;
 
 function isState(value: unknown): value is StateFile {
-  return typeof value === 'object' && value !== null && 'version' in value && value.version === 1 && 'targets' in value;
+  return typeof value === 'object' && value !== null && 'version' in value && value.version === 1 && 'targets' in value && 'pristine' in value;
 }
 
 /** What the finished tree was made to be; undefined when there is none or it was never finished. */
-export async function readState(baseline: string): Promise<Targets | undefined> {
+export async function readState(baseline: string): Promise<TreeState | undefined> {
   const value = await readJson(stateFile(baseline));
-  return isState(value) ? value.targets : undefined;
+  return isState(value) ? { pristine: value.pristine, targets: value.targets } : undefined;
 }
 
 /** What runs that were cut off were making of the tree, oldest first; empty when the last run came to its end. */
-export async function readPending(baseline: string): Promise<Targets[]> {
+export async function readPending(baseline: string): Promise<TreeState[]> {
   const value = await readJson(pendingFile(baseline));
-  return Array.isArray(value) ? (value as Targets[]) : [];
+  return Array.isArray(value) ? (value as TreeState[]) : [];
 }
 
 /** Announces a change of the tree: until it is finished, each file may be as it was or as one of these has it. */
-export async function writePending(baseline: string, pending: Targets[]): Promise<void> {
+export async function writePending(baseline: string, pending: TreeState[]): Promise<void> {
   await writeAtomic(pendingFile(baseline), JSON.stringify(pending));
 }
 
@@ -55,9 +61,9 @@ export async function writePending(baseline: string, pending: Targets[]): Promis
  * Says that the tree is finished: index first, then the state, then the end of the change.
  * @param index false: the tree holds edits, which a new index would hide
  */
-export async function finishState(baseline: string, tree: string, targets: Targets, index: boolean): Promise<void> {
+export async function finishState(baseline: string, tree: string, state: TreeState, index: boolean): Promise<void> {
   if (index) await writeIndex(baseline, tree);
-  await writeAtomic(stateFile(baseline), JSON.stringify({ version: 1, targets } satisfies StateFile, null, 1));
+  await writeAtomic(stateFile(baseline), JSON.stringify({ version: 1, ...state } satisfies StateFile, null, 1));
   await remove(pendingFile(baseline));
 }
 

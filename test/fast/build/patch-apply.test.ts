@@ -165,6 +165,23 @@ describe('a tree that is there', () => {
     expect(lstatSync(join(lab.tree, 'net/core.c')).mtime).not.toEqual(old);
   });
 
+  it('is made anew, with new times throughout, when the base is another one', async () => {
+    const lab = new Lab(BASE);
+    const patch = one(lab);
+    await applySeries(lab.input([patch]));
+    const old = new Date('2001-01-01');
+    const pristine = writeTree(join(lab.root, 'pristine2'), with_({ 'net/conn.c': 'other\n' }));
+    for (const path of ['net/conn.c', 'Makefile']) utimesSync(join(pristine, path), old, old);
+    appendFileSync(join(lab.tree, 'Makefile'), 'edit\n');
+    await expect(applySeries(lab.input([patch], { pristine }))).rejects.toMatchObject({ code: 'patch', why: 'Makefile' });
+    const out = await applySeries(lab.input([patch], { pristine, discardEdits: true }));
+    expect(readTree(lab.tree)).toMatchObject({ 'net/conn.c': 'other\n', 'Makefile': BASE['Makefile']!, 'net/new.c': 'new\n' });
+    // Objects of the other base may be newer than this base's files.
+    expect(lstatSync(join(lab.tree, 'net/conn.c')).mtimeMs).toBeGreaterThan(old.getTime());
+    expect(existsSync(`${lab.tree}.old`)).toBe(false);
+    expect((await diffTree(out, pristine)).files).toEqual([]);
+  });
+
   it('survives being moved with its work folder', async () => {
     const lab = new Lab(BASE);
     const out = await applySeries(lab.input([one(lab)]));
