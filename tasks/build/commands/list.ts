@@ -20,7 +20,9 @@ async function describe(flavour: Flavour): Promise<Record<string, unknown>> {
     name: flavour.name,
     kind: flavour.kind,
     summary: flavour.summary,
-    base: base ? { name: base.name, summary: base.summary, release: base.release ?? null } : null,
+    // An add-on goes on any base it does not exclude; what is not applicable has no public base.
+    base: base?.name ?? (flavour.kind === 'addon' ? (flavour.bases?.join(', ') ?? 'any') : 'none'),
+    release: base?.release ?? null,
     patches: flavour.patches.map(describePatch),
     tools: flavour.tools,
     language: flavour.language,
