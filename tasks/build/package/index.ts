@@ -78,15 +78,18 @@ async function makeTarballs(input: PackageInput, kernel: Staged, tools: { varian
 async function makePackages(input: PackageInput, formats: readonly Format[], kernel: Staged, tools: Staged | undefined): Promise<Made[]> {
   const context: PackageContext = { flavour: input.manifest.flavour, release: input.compiled.release, epoch: input.epoch, work: input.work, log: input.log };
   const makers = { rpm: { kernel: kernelRpm, tools: toolsRpm }, deb: { kernel: kernelDeb, tools: toolsDeb } };
-  const made: Made[] = [];
-  for (const format of formats) {
-    input.progress?.(`${format} of the kernel`);
-    made.push({ kind: `kernel-${format}`, path: await makers[format].kernel(context, kernel) });
-    if (!tools) continue;
-    input.progress?.(`${format} of the tools`);
-    made.push({ kind: `tools-${format}`, path: await makers[format].tools(context, tools) });
-  }
-  return made;
+  if (formats.length > 0) input.progress?.(formats.map((format) => `${format}s`).join(' and '));
+  // Side by side: rpmbuild's gzip and dpkg-deb's xz take one core each. All end before the first failure is thrown,
+  // so that none writes into a folder that is being removed.
+  const made = await Promise.allSettled(
+    formats.map(async (format): Promise<Made[]> => {
+      const kernelPackage: Made = { kind: `kernel-${format}`, path: await makers[format].kernel(context, kernel) };
+      return tools ? [kernelPackage, { kind: `tools-${format}`, path: await makers[format].tools(context, tools) }] : [kernelPackage];
+    }),
+  );
+  const failed = made.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+  return made.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ExpectedError, errno, fromSystem } from '../../lib/errors.js';
 import { exists, remove } from '../../lib/files.js';
 import { MANIFEST_NAME } from '../../lib/manifest.js';
@@ -18,12 +18,31 @@ async function sync(path: string): Promise<void> {
 
 const oldOf = (out: string): string => `${out}.old`;
 
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errno(error) === 'EPERM';
+  }
+}
+
+/** Removes what runs that were killed left beside `out`. */
+async function sweep(out: string): Promise<void> {
+  const parent = dirname(out);
+  for (const name of await readdir(parent).catch(() => [])) {
+    const pid = name.startsWith(`${basename(out)}.`) ? /\.(\d+)\.new$/.exec(name)?.[1] : undefined;
+    if (pid !== undefined && name === `${basename(out)}.${pid}.new` && !alive(Number(pid))) await remove(join(parent, name));
+  }
+}
+
 /**
  * Brings back the old artifact when a run was killed between the two renames.
  * @throws ExpectedError usage: `out` is a folder with other things in it, or no folder; it is left alone
  */
 export async function claimOut(out: string): Promise<void> {
   if (!(await exists(out)) && (await exists(join(oldOf(out), MANIFEST_NAME)))) await rename(oldOf(out), out);
+  await sweep(out);
   const info = await stat(out).catch((error: unknown) => {
     if (errno(error) === 'ENOENT') return undefined;
     throw error;

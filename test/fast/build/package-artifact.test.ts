@@ -154,9 +154,13 @@ describe('an artifact that stands there already', () => {
     await verifyArtifact(out);
     // The state between the two renames of a run that was killed.
     await rename(out, `${out}.old`);
+    await mkdir(`${out}.4194305.new`); // above the highest process id
+    await mkdir(`${out}.${String(process.pid)}.new`);
     await rm(join(dir, 'again-root'), { recursive: true, force: true });
     await expect(again({ compiled })).rejects.toMatchObject({ code: 'package' });
     await verifyArtifact(out);
+    // What a dead run left is swept away; what a living one writes is not.
+    expect((await readdir(dir)).filter((name) => name.startsWith('again.'))).toEqual([`again.${String(process.pid)}.new`]);
   });
   it('is not replaced when it is something else', async () => {
     const home = join(dir, 'home');
