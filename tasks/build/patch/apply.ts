@@ -120,7 +120,8 @@ async function updateTree(input: ApplyInput, targets: Targets, fresh: string): P
 
 /**
  * Applies a series: tries it whole on copies of the files it touches, then makes or updates the tree. A kill at any
- * moment leaves a state from which the next call goes on; the state file is written last.
+ * moment leaves a state from which the next call goes on; the state file is written last. The caller holds the work
+ * folder's lock, which also ends the children of a run that was killed (a cp that goes on would be in the way).
  * @throws ExpectedError patch: it does not apply (see conflict.ts) or the tree has edits; space, environment
  */
 export async function applySeries(input: ApplyInput): Promise<ApplyOutput> {
