@@ -112,7 +112,7 @@ export const flavourSchema = z.strictObject({
   /** Kconfig fragments after the base's. */
   config: z.array(relative).default([]),
   /** Suffix of the kernel release: .dsnat gives 2.6.32-220.23.1.el6.dsnat */
-  suffix: z.string().regex(/^[.+a-z0-9]*$/).optional(),
+  suffix: z.string().regex(/^[.+a-z0-9-]*$/).optional(),
   /** Name of the tool set (patches/tools/NAME.yaml). */
   tools: id.optional(),
   /** What the configuration language of its tools can say. */

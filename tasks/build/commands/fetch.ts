@@ -6,22 +6,28 @@ import type { Fetched, SourceSpec } from '../../lib/sources.js';
 import { runStages } from '../../lib/ui/stages.js';
 import { fetchContext, makeContext } from '../context.js';
 import type { BuildOptions } from '../options.js';
+import { fetchFirst } from '../tools/sources.js';
 import { toolSources } from '../tools/stage.js';
 
-/** Every source a build needs: base, patches, tools and what static tools are linked with. Equal ones once. */
-async function sourcesOf(flavours: readonly string[], options: BuildOptions): Promise<SourceSpec[]> {
-  const all: SourceSpec[] = [];
+/** Every source a build needs: base, patches, tools and what static tools are linked with; alternatives together. Equal ones once. */
+async function sourcesOf(flavours: readonly string[], options: BuildOptions): Promise<SourceSpec[][]> {
+  const all: SourceSpec[][] = [];
   for (const name of flavours) {
     const context = await makeContext(name, options);
     const { recipe } = context;
-    all.push(recipe.base.source);
+    all.push([recipe.base.source]);
     for (const { git, url } of [recipe.flavour, ...recipe.addons].flatMap((part) => part.patches)) {
-      if (git) all.push({ kind: 'git', url: git.url, commit: git.commit });
-      if (url) all.push(url);
+      if (git) all.push([{ kind: 'git', url: git.url, commit: git.commit }]);
+      if (url) all.push([url]);
     }
     all.push(...(await toolSources(context)));
   }
-  return [...new Map(all.map((source) => [JSON.stringify({ ...source, branch: undefined }), source])).values()];
+  return [...new Map(all.map((sources) => [JSON.stringify(sources.map((source) => ({ ...source, branch: undefined }))), sources])).values()];
+}
+
+function nameOf([spec]: readonly SourceSpec[]): string {
+  if (spec === undefined) return 'nothing';
+  return spec.kind === 'git' ? `${spec.url} @ ${spec.commit.slice(0, 12)}` : spec.kind === 'apt' ? spec.package : spec.name;
 }
 
 /** `build-kernel fetch FLAVOUR… [--into DIR]`: fills the cache, and with --into an offline mirror. */
@@ -34,11 +40,15 @@ export async function fetch(io: Io, flavours: readonly string[], options: BuildO
   try {
     await runStages(
       [
-        ...sources.map((spec) => ({
-          title: `fetch ${spec.kind === 'git' ? `${spec.url} @ ${spec.commit.slice(0, 12)}` : spec.kind === 'apt' ? spec.package : spec.name}`,
+        ...sources.map((alternatives) => ({
+          title: `fetch ${nameOf(alternatives)}`,
           run: async (p: Parameters<Parameters<typeof runStages>[0][number]['run']>[0]) => {
-            const fetched = await fetchSource(spec, fetchContext(options, { log, progress: p }, (text) => warnings.push(text)));
-            got.push({ spec, fetched });
+            const context = fetchContext(options, { log, progress: p }, (text) => warnings.push(text));
+            await fetchFirst(nameOf(alternatives), alternatives, async (spec) => {
+              const fetched = await fetchSource(spec, context);
+              got.push({ spec, fetched });
+              return fetched;
+            });
           },
         })),
         {

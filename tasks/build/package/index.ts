@@ -10,7 +10,7 @@ import { buildManifest, type ManifestParts } from './manifest.js';
 import { requireSafe } from './names.js';
 import { kernelDeb, kernelRpm, toolsDeb, toolsRpm, type PackageContext } from './packages.js';
 import { claimOut, moveInto, replaceFolder } from './replace.js';
-import { stageKernel, stageTools, type Staged } from './staging.js';
+import { initScripts, stageKernel, stageTools, type Staged } from './staging.js';
 import { makeTarball } from './tarball.js';
 import { owned } from './tree.js';
 
@@ -50,12 +50,15 @@ interface Made {
   variant?: 'host' | 'static';
 }
 
-/** What an artifact without some package must say. */
-function leftOut(input: PackageInput, formats: readonly Format[]): string[] {
+/** What an artifact must say that lacks some package, or whose packages leave something to their user. */
+async function leftOut(input: PackageInput, formats: readonly Format[], tools: Staged | undefined): Promise<string[]> {
   const warnings: string[] = [];
   for (const format of FORMATS) if (!formats.includes(format)) warnings.push(`No ${format} packages were made: they were not asked for.`);
   if (!input.tools) warnings.push('No tools are in this artifact: they were not built.');
   else if (!input.tools.static && formats.length > 0) warnings.push('No packages of the tools were made: they hold the static build, which was not made.');
+  if (tools && formats.includes('rpm')) {
+    for (const { name, why } of (await initScripts(tools)).left) warnings.push(`The RPM of the tools does not register the init script ${name}: ${why}. Switch it on yourself: chkconfig ${name} on.`);
+  }
   return warnings;
 }
 
@@ -114,12 +117,10 @@ export async function packageArtifact(input: PackageInput): Promise<PackageOutpu
     const from = tools?.[variant];
     if (from !== undefined) roots.push({ variant, staged: await stageTools(from, join(work, `tools-${variant}`), epoch) });
   }
-  const made = [
-    ...(await makeTarballs(input, kernel, roots)),
-    ...(await makePackages(input, formats, kernel, roots.find(({ variant }) => variant === 'static')?.staged)),
-  ];
+  const packaged = roots.find(({ variant }) => variant === 'static')?.staged;
+  const made = [...(await makeTarballs(input, kernel, roots)), ...(await makePackages(input, formats, kernel, packaged))];
 
-  const manifest = await buildManifest(input.manifest, { release: compiled.release, epoch, tools, warnings: leftOut(input, formats) });
+  const manifest = await buildManifest(input.manifest, { release: compiled.release, epoch, tools, warnings: await leftOut(input, formats, packaged) });
   for (const { kind, variant, path } of made) {
     const { size } = await stat(path);
     manifest.files.push({ name: basename(path), kind, ...(variant ? { variant } : {}), sha256: await sha256File(path), size });

@@ -31,7 +31,7 @@ const toolsText = ({ flavour, release }: PackageContext): { summary: string; des
 /** Distribution packages that own the same paths as ours do. */
 function rivals({ entries }: Staged): string[] {
   const programs = new Set(entries.filter(({ type }) => type !== 'dir').map(({ path }) => path.split('/').pop() ?? ''));
-  return ['ipvsadm', 'keepalived'].filter((name) => programs.has(name));
+  return ['ipvsadm', 'keepalived', 'iptables'].filter((name) => programs.has(name));
 }
 
 export async function kernelRpm(context: PackageContext, staged: Staged): Promise<string> {
@@ -67,7 +67,7 @@ export async function kernelDeb(context: PackageContext, staged: Staged): Promis
 
 export async function toolsRpm(context: PackageContext, staged: Staged): Promise<string> {
   const { flavour, release, work } = context;
-  const SCRIPTS = await initScripts(staged);
+  const { register: SCRIPTS } = await initScripts(staged);
   return buildRpm({
     ...context,
     ...toolsName(flavour, release, 'rpm'),

@@ -49,25 +49,25 @@ export async function stageTools(from: string, to: string, epoch: number): Promi
   return { root: to, entries: await listTree(to) };
 }
 
+export interface InitScripts {
+  /** `chkconfig --add` registers these and leaves them off. */
+  register: string[];
+  /** Packaged but not registered, and why. */
+  left: { name: string; why: string }[];
+}
+
 /**
- * Names of the init scripts of staged tools.
- * @throws ExpectedError package: a script has no `# chkconfig:` line, or one that would switch it on when registered
+ * The init scripts of staged tools. Registering must switch nothing on: upstream's iptables script, which says 2345,
+ * would load rules at the next boot that nobody has looked at.
  */
-export async function initScripts({ root, entries }: Staged): Promise<string[]> {
-  const scripts: string[] = [];
+export async function initScripts({ root, entries }: Staged): Promise<InitScripts> {
+  const scripts: InitScripts = { register: [], left: [] };
   for (const { path, type } of entries) {
     const name = /^etc\/(?:rc\.d\/)?init\.d\/([^/]+)$/.exec(path)?.[1];
     if (name === undefined || type === 'dir') continue;
     const line = /^#\s*chkconfig:\s*(\S+)\s+\d+\s+\d+/m.exec(await readFile(join(root, path), 'utf8'));
-    if (line?.[1] !== '-') {
-      throw new ExpectedError({
-        code: 'package',
-        what: `The init script ${name} cannot be registered with chkconfig without switching it on.`,
-        why: line ? `${path} says: ${line[0]}` : `${path} has no "# chkconfig: - START STOP" line`,
-        fix: 'Give the script the line "# chkconfig: - START STOP" (a dash: off in every run level).',
-      });
-    }
-    scripts.push(name);
+    if (line?.[1] === '-') scripts.register.push(name);
+    else scripts.left.push({ name, why: line ? `"${line[0]}" would switch it on` : 'it has no "# chkconfig:" line' });
   }
   return scripts;
 }

@@ -22,17 +22,17 @@ async function toolSets(context: BuildContext): Promise<ToolSet[]> {
   return Promise.all([...new Set(names)].map((name) => loadToolSet(name)));
 }
 
-/** Every source the tools of a build may need (of alternatives, the first that can be had is used). */
-export async function toolSources(context: BuildContext): Promise<SourceSpec[]> {
-  const sources: SourceSpec[] = [];
+/** Every source the tools of a build need; each is a list of alternatives, of which the first that can be had is used. */
+export async function toolSources(context: BuildContext): Promise<SourceSpec[][]> {
+  const sources: SourceSpec[][] = [];
   for (const set of await toolSets(context)) {
-    if (set.source && 'git' in set.source) sources.push(set.source.git);
+    if (set.source && 'git' in set.source) sources.push([set.source.git]);
     for (const { recipe: name } of set.tools) {
       const recipe = await loadRecipe(name);
-      sources.push(...recipe.sources);
+      if (recipe.sources.length > 0) sources.push(recipe.sources);
       if (!context.options.tools.includes('static')) continue;
       for (const library of recipe.libraries) {
-        if (library !== 'libnl' || set.netlink) sources.push(...(await loadLibrary(library)).sources);
+        if (library !== 'libnl' || set.netlink) sources.push((await loadLibrary(library)).sources);
       }
     }
   }

@@ -80,13 +80,13 @@ describe('staging', () => {
     await expect(stageKernel(root, join(dir, 'half-staged'), RELEASE, EPOCH)).rejects.toMatchObject({ what: `The compiled kernel has no boot/System.map-${RELEASE}.` });
   });
   it.each([
-    ['switched on when registered', '# chkconfig: 2345 21 79'],
-    ['with no chkconfig line', '# nothing'],
-  ])('refuses an init script %s', async (name, line) => {
-    const base = join(dir, `init ${name}`);
+    ['# chkconfig: - 21 79', { register: ['keepalived'], left: [] }],
+    ['# chkconfig: 2345 21 79', { register: [], left: [{ name: 'keepalived', why: '"# chkconfig: 2345 21 79" would switch it on' }] }],
+    ['# nothing', { register: [], left: [{ name: 'keepalived', why: 'it has no "# chkconfig:" line' }] }],
+  ])('registers an init script only when that leaves it off: %s', async (line, expected) => {
+    const base = await mkdtemp(join(dir, 'init-'));
     const tools = await fakeTools(base, line);
-    const staged = await stageTools(tools.static ?? '', join(base, 'staged'), EPOCH);
-    await expect(initScripts(staged)).rejects.toMatchObject({ code: 'package', what: expect.stringContaining('init script keepalived') as string });
+    expect(await initScripts(await stageTools(tools.static ?? '', join(base, 'staged'), EPOCH))).toEqual(expected);
   });
   it('settles modes and times whatever they were, and leaves out what place() refuses', async () => {
     const from = join(dir, 'from');
