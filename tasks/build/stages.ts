@@ -16,7 +16,7 @@ import { applySeries, treeState } from './patch/index.js';
 import type { StageSpec } from './runner/stamp.js';
 import { collectSeries, userPatchKey } from './series.js';
 import type { CompileOutput, ConfigureOutput, FetchOutput, PatchedTree, PatchOutput, UnpackOutput } from './types.js';
-import { unpack, UNPACK_REVISION } from './unpack/index.js';
+import { unpack, unpackedBases, UNPACK_REVISION } from './unpack/index.js';
 
 /** The stages from a source to a staged kernel: what each depends on, and what it calls. */
 
@@ -80,8 +80,9 @@ export function patchStage(context: BuildContext, fetched: FetchOutput, unpacked
       series: fetched.series.map(({ sha256, strip, dir, fuzz, drop }) => ({ sha256, strip, dir, fuzz, drop })),
     },
     outputs: (output) => [join(output.tree, output.kernel, 'Makefile'), output.baseline],
-    run: ({ log }) =>
+    run: async ({ log }) =>
       applySeries({
+        knownBases: await unpackedBases(context.cacheDir),
         pristine: unpacked.pristine,
         kernel: unpacked.kernel,
         series: fetched.series,

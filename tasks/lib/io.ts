@@ -6,6 +6,8 @@ export interface Io {
   verbose: boolean;
   /** Lines of a result, on standard output (nothing with --json). */
   print(text: string): void;
+  /** A result that is no text of ours (a patch has the bytes of the files it is for), on standard output. */
+  bytes(data: Uint8Array): void;
   /** Something a person should read while work goes on, on standard error (nothing with --json). */
   say(text: string): void;
   /** The one JSON document. */
@@ -19,6 +21,9 @@ export function makeIo(options: { json?: boolean; verbose?: boolean }): Io {
     verbose: options.verbose === true,
     print: (text) => {
       if (!json) process.stdout.write(`${text}\n`);
+    },
+    bytes: (data) => {
+      if (!json) process.stdout.write(data);
     },
     say: (text) => {
       if (!json) process.stderr.write(`${text}\n`);

@@ -5,6 +5,7 @@ import type { BuildOptions } from '../options.js';
 import { patchCheck, renderPatchCheck, type PatchCheck } from '../patch/index.js';
 import { fetchStage, unpackStage } from '../stages.js';
 import { runStamped } from '../runner/stamp.js';
+import { unpackedBases } from '../unpack/index.js';
 import { withLock } from '../../lib/lock.js';
 import type { FetchOutput, UnpackOutput } from '../types.js';
 
@@ -39,6 +40,7 @@ export async function patchCheckCommand(io: Io, flavour: string, options: BuildO
               pristine: unpacked.pristine,
               kernel: unpacked.kernel,
               series: fetched.series,
+              knownBases: await unpackedBases(context.cacheDir),
               scratchDir: work.join('patch-check'),
               flavour: context.name,
               log,

@@ -10,6 +10,7 @@ import type { StageLog } from '../../lib/log.js';
 import type { Fetched } from '../../lib/sources.js';
 import { checkBase } from '../identify.js';
 import type { Base } from '../schema.js';
+import type { KnownBase } from '../patch/index.js';
 import type { UnpackOutput } from '../types.js';
 import { archiveType, unpackTar } from './archive.js';
 import { unpackSrpm } from './srpm.js';
@@ -26,13 +27,15 @@ export interface UnpackInput {
 
 /** meta.json of a pristine tree, written last. */
 interface Stored {
+  base: string;
+  kernel: string;
   config?: string;
   identity?: string;
   warnings: string[];
 }
 
 /** Changes when what this stage makes of the same input changes. */
-export const UNPACK_REVISION = 1;
+export const UNPACK_REVISION = 2;
 
 /** The folder a base's pristine tree has in the cache: one per source, way of unpacking and revision. */
 function pristineFolder(input: UnpackInput): string {
@@ -52,6 +55,17 @@ async function unpackDebTarball(deb: string, into: string, log?: StageLog): Prom
   if (!tarball) throw new ExpectedError({ code: 'unpack', what: `${basename(deb)} holds no linux-source tarball.` });
   await unpackTar(join(source, tarball), into, log);
   await remove(scratch);
+}
+
+/** The unpacked bases in the cache: what a patch that fails is tried on, to name the base it fits. */
+export async function unpackedBases(cacheDir: string): Promise<KnownBase[]> {
+  const folder = join(cacheDir, 'pristine');
+  const bases: KnownBase[] = [];
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    const stored = (await readJson(join(folder, name, 'meta.json'))) as Stored | undefined;
+    if (stored) bases.push({ name: stored.base, pristine: join(folder, name, 'tree'), kernel: stored.kernel });
+  }
+  return bases;
 }
 
 async function fill(input: UnpackInput, folder: string): Promise<{ config?: string }> {
@@ -133,7 +147,7 @@ export async function unpack(input: UnpackInput): Promise<UnpackOutput> {
         await requireKernel(join(part, 'tree'), input.base, input.fetched.name);
         const warnings: string[] = [];
         const identity = await checkBase(input.base, join(part, 'tree'), input.neededBy, (text) => warnings.push(text));
-        const made: Stored = { warnings, ...(config ? { config } : {}), ...(identity ? { identity } : {}) };
+        const made: Stored = { base: input.base.name, kernel: input.base.kernel, warnings, ...(config ? { config } : {}), ...(identity ? { identity } : {}) };
         await writeAtomic(join(part, 'meta.json'), `${JSON.stringify(made, null, 2)}\n`);
         await remove(folder);
         await rename(part, folder);

@@ -52,7 +52,8 @@ function configText(dir: string): string {
 }
 
 /** Makes (or renews, when the host's sources changed) the private folders. The caller holds the lock. */
-export async function prepareState(ctx: FetchContext, type: AptType, etc = '/etc/apt'): Promise<AptState> {
+export async function prepareState(ctx: FetchContext, type: AptType): Promise<AptState> {
+  const etc = ctx.aptEtc ?? '/etc/apt';
   const dir = join(ctx.cacheDir, 'apt', `state-${type}`);
   const sources = await deriveSources(etc, type);
   const identity = sha256(JSON.stringify([sources, configText(dir)]));

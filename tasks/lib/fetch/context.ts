@@ -62,6 +62,8 @@ export interface FetchContext {
   /** Told in one sentence about what a user should hear: a bad mirror, a damaged cache entry, a first sight. */
   notice?: (text: string) => void;
   patience?: Partial<Patience>;
+  /** Folder of apt's sources (default /etc/apt). */
+  aptEtc?: string;
 }
 
 /** The context's patience with its defaults filled in. */

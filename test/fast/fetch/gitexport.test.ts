@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exportGitTree, fetchSource, readGitFile } from '../../../tasks/lib/fetch/index.js';
@@ -46,7 +46,6 @@ describe('exportGitTree', () => {
   });
 
   it('leaves nothing of itself in the repository, and is not led astray by an outer git', async () => {
-    const { readdirSync } = await import('node:fs');
     vi.stubEnv('GIT_DIR', '/nonexistent');
     vi.stubEnv('GIT_INDEX_FILE', '/nonexistent');
     await exportGitTree(repo, commit, 'tools', join(scratch(), 'tools'));
@@ -82,7 +81,6 @@ describe('readGitFile', () => {
   });
 
   it('says when there is no such file', async () => {
-    mkdirSync(join(folder, 'unused'), { recursive: true });
     expect((await failure(readGitFile(repo, commit, 'nowhere'))).what).toContain('nowhere');
     expect((await failure(readGitFile(repo, commit, 'kernel'))).code).toBe('unpack');
   });

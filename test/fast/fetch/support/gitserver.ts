@@ -44,7 +44,7 @@ export interface History {
   path: string;
   /** Commits of branch `work`, oldest first. */
   commits: string[];
-  /** A commit that only branch `other` has. */
+  /** A commit that only branch `other` has, below its tip. */
   other: string;
 }
 
@@ -72,10 +72,11 @@ export function makeHistory(folder: string, name = 'repo'): History {
   writeFileSync(join(work, 'later'), 'later');
   git(work, 'update-index', '--add', 'later');
   commits.push(commit('later'));
-  git(work, 'update-ref', 'refs/heads/other', git(work, 'commit-tree', '-p', commits[0] ?? '', '-m', 'other', `${commits[1] ?? ''}^{tree}`));
+  const other = git(work, 'commit-tree', '-p', commits[0] ?? '', '-m', 'other', `${commits[1] ?? ''}^{tree}`);
+  git(work, 'update-ref', 'refs/heads/other', git(work, 'commit-tree', '-p', other, '-m', 'after other', `${commits[1] ?? ''}^{tree}`));
   const path = join(folder, `${name}.git`);
   git(folder, 'clone', '-q', '--bare', work, path);
-  return { path, commits, other: git(path, 'rev-parse', 'other') };
+  return { path, commits, other };
 }
 
 async function listening(port: number): Promise<void> {
