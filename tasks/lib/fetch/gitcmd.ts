@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { sha256 } from '../digest.js';
 import { run, type ExecOptions, type ExecResult } from '../exec.js';
 import { exists, writeAtomic } from '../files.js';
+import type { StageLog } from '../log.js';
 import type { FetchContext } from './context.js';
 
 /** How git is called, and the bare repositories of the cache. The user's own git configuration counts (insteadOf, proxies, credential helpers). */
@@ -77,7 +78,7 @@ const CONFIG: readonly (readonly [string, string, string])[] = [
 ];
 
 /** The formats every git reads, whatever the user's defaults are. */
-export const PLAIN_FORMAT = { GIT_DEFAULT_HASH: 'sha1', GIT_DEFAULT_REF_FORMAT: 'files', GIT_DIR: undefined };
+const PLAIN_FORMAT = { GIT_DEFAULT_HASH: 'sha1', GIT_DEFAULT_REF_FORMAT: 'files', GIT_DIR: undefined };
 
 /** What makes a repository a partial clone. `noop`: objects are asked for by id, whatever else is there. */
 const PARTIAL_CONFIG: readonly (readonly [string, string, string])[] = [
@@ -87,15 +88,19 @@ const PARTIAL_CONFIG: readonly (readonly [string, string, string])[] = [
   ['fetch', 'negotiationAlgorithm', 'noop'],
 ];
 
+/** Starts a bare repository anew, with our configuration and more of it. */
+export async function initRepo(repo: string, more: readonly (readonly [string, string, string])[], log?: StageLog): Promise<void> {
+  await rm(repo, { recursive: true, force: true });
+  await run(['git', 'init', '-q', '--bare', '--template=', repo], { log, env: PLAIN_FORMAT });
+  await writeAtomic(join(repo, 'info', 'attributes'), ATTRIBUTES);
+  await writeAtomic(join(repo, 'config'), [...CONFIG, ...more].map(([section, key, value]) => `[${section}]\n\t${key} = ${value}\n`).join(''));
+}
+
 /** Makes the bare repository when it is missing and clears what a killed git left locked. The caller holds the lock. */
 export async function openRepo(ctx: FetchContext, repo: string, partial: boolean): Promise<void> {
   const made = join(repo, 'build-kernel.ready');
   if (!(await exists(made))) {
-    await rm(repo, { recursive: true, force: true });
-    await run(['git', 'init', '-q', '--bare', '--template=', repo], { log: ctx.log, env: PLAIN_FORMAT });
-    await writeAtomic(join(repo, 'info', 'attributes'), ATTRIBUTES);
-    const config = [...CONFIG, ...(partial ? PARTIAL_CONFIG : [])];
-    await writeAtomic(join(repo, 'config'), config.map(([section, key, value]) => `[${section}]\n\t${key} = ${value}\n`).join(''));
+    await initRepo(repo, partial ? PARTIAL_CONFIG : [], ctx.log);
     await writeAtomic(made, '');
     return;
   }

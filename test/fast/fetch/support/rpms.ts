@@ -63,7 +63,8 @@ export class RpmWorkshop {
     if (old) {
       const home = join(this.folder, 'gnupg1');
       mkdirSync(home, { recursive: true, mode: 0o700 });
-      execFileSync('gpg1', ['--homedir', home, '--batch', '--import'], { input: this.gpg('--export-secret-keys', by.fingerprint), stdio: ['pipe', 'ignore', 'ignore'] });
+      // Its status is 2 for a secret key it has already: the signing tells whether it worked.
+      spawnSync('gpg1', ['--homedir', home, '--batch', '--import'], { input: this.gpg('--export-secret-keys', by.fingerprint) });
       gpg = join(this.folder, 'gpg1-v3');
       writeFileSync(gpg, `#!/bin/sh\nexec gpg1 --homedir '${home}' --force-v3-sigs "$@"\n`);
       chmodSync(gpg, 0o755);
