@@ -3,7 +3,7 @@ import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ExpectedError, errno } from './errors.js';
-import { endRun, runId } from './exec.js';
+import { checkInterrupted, endRun, runId } from './exec.js';
 
 /**
  * A lock file names its holder: process id, that process's start time and run id. A lock whose holder is gone
@@ -74,10 +74,12 @@ async function acquire(path: string): Promise<(() => Promise<void>) | Holder> {
  * @param path the lock file
  * @param what what the lock guards, for the message ("the work folder …")
  * @param wait milliseconds to wait for another holder (default 0: fail at once)
+ * @param onWait told once whom it waits for
  * @throws ExpectedError busy
  */
-export async function withLock<T>(path: string, what: string, work: () => Promise<T>, wait = 0): Promise<T> {
+export async function withLock<T>(path: string, what: string, work: () => Promise<T>, wait = 0, onWait?: (holder: string) => void): Promise<T> {
   const until = Date.now() + wait;
+  let told = false;
   for (;;) {
     const got = await acquire(path);
     if (typeof got === 'function') {
@@ -95,6 +97,9 @@ export async function withLock<T>(path: string, what: string, work: () => Promis
         fix: 'Wait for it to end, or build in another folder with --work.',
       });
     }
+    if (!told) onWait?.(`process ${String(got.pid)}: build-kernel ${got.command}`);
+    told = true;
+    checkInterrupted();
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }

@@ -4,13 +4,13 @@ import { z } from 'zod';
 import { sha256, sha256File } from '../digest.js';
 import { ExpectedError } from '../errors.js';
 import { readJson, remove, writeAtomic } from '../files.js';
-import { withLock } from '../lock.js';
 import { sha256Hex, type AptSource, type Fetched, type Trust } from '../sources.js';
 import * as aptState from './aptstate.js';
 import type { AptFile } from './aptstate.js';
+import { withCacheLock } from './retry.js';
 import { markUsed } from './store.js';
 import { checkLock } from './trustlock.js';
-import { isLocal, offlineError, patienceOf, say, withoutCredentials, type FetchContext } from './context.js';
+import { isLocal, offlineError, say, withoutCredentials, type FetchContext } from './context.js';
 
 /**
  * Packages of the distribution, downloaded and never installed. Kept by package and version in
@@ -119,6 +119,10 @@ async function adopt(ctx: FetchContext, spec: AptSource, folder: string, wanted:
   return entry;
 }
 
+function sizeOf(files: readonly AptFile[]): number {
+  return files.reduce((sum, file) => sum + file.size, 0);
+}
+
 /** The upstream archive of a source package: what a build cannot do without. */
 function isArchive(name: string): boolean {
   return /\.tar\.\w+$/.test(name) && !/\.debian\.tar\.\w+$/.test(name);
@@ -178,8 +182,7 @@ async function fromCacheOrMirror(spec: AptSource, ctx: FetchContext): Promise<Fe
  * @throws ExpectedError environment (no apt, no such package), network, offline, busy
  */
 export async function fetchApt(spec: AptSource, ctx: FetchContext): Promise<Fetched> {
-  const lock = join(ctx.cacheDir, 'locks', `apt-${spec.source ? 'src' : 'bin'}.lock`);
-  return withLock(lock, "the cache's apt state", () => fetchLocked(spec, ctx), patienceOf(ctx).lockWaitMs);
+  return withCacheLock(ctx, `apt-${spec.source ? 'src' : 'bin'}`, "The cache's apt state", () => fetchLocked(spec, ctx));
 }
 
 async function fetchLocked(spec: AptSource, ctx: FetchContext): Promise<Fetched> {
@@ -222,7 +225,7 @@ async function downloadVersion(spec: AptSource, ctx: FetchContext, state: aptSta
   const part = join(ctx.cacheDir, 'apt', 'partial', `${spec.source ? 'src' : 'bin'}-${spec.package}`);
   await mkdir(part, { recursive: true });
   try {
-    await aptState.download(ctx, state, spec.package, part);
+    await aptState.download(ctx, state, spec.package, sizeOf(files), part);
     return await adopt(ctx, spec, part, files, from);
   } catch (error) {
     if (!(error instanceof ExpectedError) || error.code !== 'network') throw error;
@@ -230,7 +233,7 @@ async function downloadVersion(spec: AptSource, ctx: FetchContext, state: aptSta
     await aptState.update(ctx, state);
     const now = await aptState.resolve(ctx, state, spec.package);
     if (!now || versionOf(now, spec.source) === versionOf(files, spec.source)) throw error;
-    await aptState.download(ctx, state, spec.package, part);
+    await aptState.download(ctx, state, spec.package, sizeOf(now), part);
     return adopt(ctx, spec, part, now, from);
   }
 }

@@ -2,10 +2,11 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../digest.js';
 import { ExpectedError } from '../errors.js';
-import { run } from '../exec.js';
+import { run, type ExecOptions } from '../exec.js';
 import { exists, remove, writeAtomic } from '../files.js';
 import { deriveSources, type AptType } from './aptsources.js';
 import { say, type FetchContext } from './context.js';
+import { meter } from './progress.js';
 
 /**
  * apt with a configuration and state of its own: needs no root, changes nothing on the host, and can have source
@@ -121,20 +122,42 @@ export async function resolve(ctx: FetchContext, state: AptState, name: string):
  * Downloads the candidate version into a folder. apt checks every file against the signed index. Mirrors and snapshots
  * lose a source package's small files (.dsc, .debian.tar) more often than the upstream archive, so when not all of a
  * source package can be had, the archive alone is asked for.
+ * @param total bytes of all its files
+ * @throws ExpectedError network, space
  */
-export async function download(ctx: FetchContext, state: AptState, name: string, into: string): Promise<void> {
+export async function download(ctx: FetchContext, state: AptState, name: string, total: number, into: string): Promise<void> {
+  const report = meter(name, ctx);
+  const options: ExecOptions = {
+    cwd: into,
+    log: ctx.log,
+    onLine: (line) => {
+      const percent = /^dlstatus:\d+:([\d.]+):/.exec(line)?.[1];
+      if (percent !== undefined) report((total * Number(percent)) / 100, total);
+    },
+  };
+  const status = ['-o', 'APT::Status-Fd=2'];
   if (state.type === 'deb-src') {
-    const { exitCode } = await run(aptArgs(state, [name]), { cwd: into, log: ctx.log, ok: [0, 100] });
+    const { exitCode } = await run(aptArgs(state, [...status, name]), { ...options, ok: [0, 100] });
     if (exitCode === 0) return;
   }
   const only = state.type === 'deb-src' ? ['--tar-only'] : [];
-  await run(aptArgs(state, [...only, name]), {
-    cwd: into,
-    log: ctx.log,
-    fail: {
-      code: 'network',
-      what: `apt could not download ${name}.`,
-      fix: "Check the host's apt sources with `apt-get update`; or bring the package with --source FILE or --mirror DIR.",
-    },
-  });
+  try {
+    await run(aptArgs(state, [...status, ...only, name]), {
+      ...options,
+      fail: {
+        code: 'network',
+        what: `apt could not download ${name}.`,
+        fix: "Check the host's apt sources with `apt-get update`; or bring the package with --source FILE or --mirror DIR.",
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ExpectedError) || !/enough free space|No space left/.test(error.why ?? '')) throw error;
+    throw new ExpectedError({
+      code: 'space',
+      what: `No space left in ${into} for ${name}.`,
+      why: error.why,
+      fix: 'Free some space (build-kernel cache --prune) or name another folder with --cache; then run the same command again.',
+      cause: error,
+    });
+  }
 }

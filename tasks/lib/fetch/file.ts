@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { sha256, sha256File } from '../digest.js';
 import { ExpectedError } from '../errors.js';
 import { remove } from '../files.js';
-import { withLock } from '../lock.js';
 import type { Fetched, FileSource, Trust } from '../sources.js';
-import { isLocal, patienceOf, say, withoutCredentials, type FetchContext } from './context.js';
+import { isLocal, say, withoutCredentials, type FetchContext } from './context.js';
 import { download, forgetPart, partPath, type Received } from './download.js';
 import { indexedDigest } from './mirrorindex.js';
+import { withCacheLock } from './retry.js';
 import { checkRpmSignature, requireKeys } from './rpmsig.js';
 import { forgetDigest, fromStore, intoStore, lastDigest, rememberDigest } from './store.js';
 import { copyInto, localPath } from './transfer.js';
@@ -85,30 +85,24 @@ async function checkMirror(received: Received, spec: FileSource, ctx: FetchConte
  */
 export async function fetchFile(spec: FileSource, ctx: FetchContext): Promise<Fetched> {
   const key = lockKey(spec);
-  const lock = join(ctx.cacheDir, 'locks', `file-${sha256(key).slice(0, 16)}.lock`);
-  return withLock(
-    lock,
-    `The download of ${spec.name}`,
-    async () => {
-      const cached = await fromCache(spec, ctx);
-      if (cached) return cached;
-      if (spec.sha256 === undefined && spec.signedBy) await requireKeys(spec.name, spec.signedBy, ctx);
-      const provable = spec.sha256 !== undefined || spec.signedBy !== undefined || (await lockEntry(ctx, key)) !== undefined;
-      return download({ name: spec.name, key, places: await placesOf(spec, ctx), provable }, ctx, async (received) => {
-        await checkMirror(received, spec, ctx);
-        const trust = await judge(received.path, received.sha256, received.from, spec, ctx).catch(async (error: unknown) => {
-          // Whoever then clears the lock's entry wants to see the new file, not the old one from the cache.
-          await forgetDigest(ctx, key);
-          throw error;
-        });
-        const path = await intoStore(ctx, received.path, received.sha256, spec.name, received.from);
-        if (spec.sha256 === undefined) await rememberDigest(ctx, key, received.sha256);
-        await forgetPart(ctx.cacheDir, { name: spec.name, key });
-        return fetchedOf(spec, path, received.sha256, received.from, trust);
+  return withCacheLock(ctx, `file-${sha256(key).slice(0, 16)}`, `The download of ${spec.name}`, async () => {
+    const cached = await fromCache(spec, ctx);
+    if (cached) return cached;
+    if (spec.sha256 === undefined && spec.signedBy) await requireKeys(spec.name, spec.signedBy, ctx);
+    const provable = spec.sha256 !== undefined || spec.signedBy !== undefined || (await lockEntry(ctx, key)) !== undefined;
+    return download({ name: spec.name, key, places: await placesOf(spec, ctx), provable }, ctx, async (received) => {
+      await checkMirror(received, spec, ctx);
+      const trust = await judge(received.path, received.sha256, received.from, spec, ctx).catch(async (error: unknown) => {
+        // Whoever then clears the lock's entry wants to see the new file, not the old one from the cache.
+        await forgetDigest(ctx, key);
+        throw error;
       });
-    },
-    patienceOf(ctx).lockWaitMs,
-  );
+      const path = await intoStore(ctx, received.path, received.sha256, spec.name, received.from);
+      if (spec.sha256 === undefined) await rememberDigest(ctx, key, received.sha256);
+      await forgetPart(ctx.cacheDir, { name: spec.name, key });
+      return fetchedOf(spec, path, received.sha256, received.from, trust);
+    });
+  });
 }
 
 /**

@@ -44,6 +44,7 @@ export async function ftpAttempt(url: string, request: TransferRequest, part: Pa
     const same = part.meta?.total === total && total !== undefined && part.size <= total;
     const unchanged = same && part.isFrom(url) && lastModified !== undefined && part.meta?.lastModified === lastModified;
     if (part.size === 0 || !(unchanged || (same && request.provable))) await part.restart({ url, lastModified, total });
+    else part.resumed = true;
     if (total !== undefined) {
       if (part.size === total && total > 0) return;
       await requireSpace(part.path, total - part.size);

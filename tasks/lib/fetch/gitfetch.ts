@@ -2,14 +2,13 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError } from '../errors.js';
 import { remove } from '../files.js';
-import { withLock } from '../lock.js';
 import type { Fetched, GitSource } from '../sources.js';
 import { isLocal, offlineError, patienceOf, say, withoutCredentials, type FetchContext } from './context.js';
 import { git, gitName, gitRepoPath, missingObjects, openRepo, refOf, repoIntact } from './gitcmd.js';
 import { gitWatch } from './gitprogress.js';
 import { requireWhole } from './gittree.js';
 import { fetchStatic } from './gitstatic.js';
-import { backoff } from './retry.js';
+import { backoff, withCacheLock } from './retry.js';
 import { markUsed } from './store.js';
 
 /** Commits, pinned by id, into bare repositories of the cache. The id is the proof: git recomputes it from what it received. */
@@ -138,8 +137,7 @@ export function fetchedGit(spec: GitSource, repo: string, from: string): Fetched
 
 /** The lock that guards one repository of the cache. */
 export function withRepo<T>(ctx: FetchContext, repo: string, work: () => Promise<T>): Promise<T> {
-  const lock = join(ctx.cacheDir, 'locks', `${repo.split('/').at(-1) ?? 'git'}.lock`);
-  return withLock(lock, `The cached repository ${repo}`, work, patienceOf(ctx).lockWaitMs);
+  return withCacheLock(ctx, repo.split('/').at(-1) ?? 'git', `The cached repository ${repo}`, work);
 }
 
 /**

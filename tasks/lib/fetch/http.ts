@@ -79,6 +79,8 @@ async function begin(url: string, response: Response, asked: boolean, part: Part
     const total = range?.[3] === undefined || range[3] === '*' ? undefined : Number(range[3]);
     const sameSize = part.meta?.total === undefined || total === undefined || part.meta.total === total;
     if (range && Number(range[1]) === part.size && sameSize) {
+      // Appended to what an earlier answer gave: if the whole is then wrong, that is the first suspect.
+      part.resumed = true;
       if (!part.isFrom(url)) await part.describe(describe(url, response, total));
       return total ?? part.meta?.total;
     }

@@ -1,5 +1,13 @@
+import { join } from 'node:path';
 import { checkInterrupted } from '../exec.js';
-import { patienceOf, type FetchContext } from './context.js';
+import { withLock } from '../lock.js';
+import { patienceOf, say, type FetchContext } from './context.js';
+
+/** Works under a lock of the cache, waiting for another build-kernel that has it, and saying so. */
+export function withCacheLock<T>(ctx: FetchContext, name: string, what: string, work: () => Promise<T>): Promise<T> {
+  const lock = join(ctx.cacheDir, 'locks', `${name}.lock`);
+  return withLock(lock, what, work, patienceOf(ctx).lockWaitMs, (holder) => say(ctx, `${what} is in use (${holder}); waiting for it.`));
+}
 
 /** Waits, but not longer than it takes to notice that the run was told to stop. */
 export async function pause(milliseconds: number): Promise<void> {

@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchFromFile, fetchSource } from '../../../tasks/lib/fetch/index.js';
 import { context, failure, sample, scratch } from './support/context.js';
 import { FaultServer } from './support/httpserver.js';
-import { writeFileSync } from 'node:fs';
 
 /** A disk that is really full: a tmpfs of 1 MiB, for which one has to be root. */
 
@@ -42,10 +41,13 @@ describe.skipIf(!mounted)(`a full disk${mounted ? '' : ' (left out: mounting a s
     spawnSync('mount', ['-o', 'remount,size=16m', folder]);
     expect((await fetchSource(spec(url), ctx)).digest).toBe(sha256);
     expect(server.requests('/unknown').at(-1)?.headers.range).toMatch(/^bytes=[1-9]/);
-    spawnSync('mount', ['-o', 'remount,size=4m', folder]);
+  });
+
+  it('is reported for a file the user brings, too', async () => {
     const mine = join(scratch(), 'mine');
-    writeFileSync(mine, sample(3_000_000).body);
-    const full = await failure(fetchFromFile(mine, { kind: 'file', name: 'x', urls: ['http://unused.invalid/'] }, ctx));
-    expect(full.code).toBe('space');
+    writeFileSync(mine, sample(20_000_000).body);
+    const error = await failure(fetchFromFile(mine, { kind: 'file', name: 'x', urls: ['http://unused.invalid/'] }, context({ cacheDir: join(folder, 'c') })));
+    expect(error.code).toBe('space');
+    expect(readdirSync(join(folder, 'c', 'downloads', 'partial'))).toEqual([]);
   });
 });

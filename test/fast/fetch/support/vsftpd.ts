@@ -23,8 +23,8 @@ export interface Vsftpd {
   origin: string;
   /** Commands it got, as logged. */
   log: () => string;
-  /** Ends every session at once, as a crash or a broken line would. */
-  breakSessions: () => void;
+  /** SIGKILL ends every session at once, as a crash would; SIGSTOP lets them hang. */
+  signalSessions: (signal: NodeJS.Signals) => void;
 }
 
 /** Serves a folder to anonymous users. `options` are lines of vsftpd.conf. */
@@ -58,10 +58,10 @@ export async function startVsftpd(root: string, scratch: string, options: string
   return {
     origin: `ftp://127.0.0.1:${String(port)}`,
     log: () => readFileSync(log, 'utf8'),
-    breakSessions: () => {
+    signalSessions: (signal) => {
       const pid = String(child.pid);
       for (const session of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((each) => each !== '')) {
-        process.kill(Number(session), 'SIGKILL');
+        process.kill(Number(session), signal);
       }
     },
   };
