@@ -68,8 +68,9 @@ export async function intoStore(ctx: FetchContext, file: string, digest: string,
   const path = storePath(ctx.cacheDir, digest);
   try {
     await mkdir(dirname(path), { recursive: true });
-    await chmod(file, 0o444);
     await rename(file, path);
+    // Afterwards: a read-only part file left by a kill in between could not be taken up again.
+    await chmod(path, 0o444);
     const { size, mtimeMs } = await stat(path);
     await writeAtomic(`${path}.json`, `${JSON.stringify({ name, from, size, mtimeMs })}\n`);
   } catch (error) {

@@ -1,8 +1,9 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { constants, createReadStream } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ExpectedError, errno, fromSystem } from '../errors.js';
+import { remove } from '../files.js';
 import { isLocal, patienceOf, withoutCredentials, type FetchContext } from './context.js';
 import { ftpAttempt } from './ftp.js';
 import { httpAttempt } from './http.js';
@@ -76,13 +77,16 @@ export async function transfer(url: string, partPath: string, name: string, prov
 }
 
 /**
- * Copies a file, sharing its blocks where the file system can.
+ * Copies a file (mode 0644), sharing its blocks where the file system can.
  * @throws ExpectedError space, environment
  */
 export async function copyInto(from: string, to: string): Promise<void> {
   try {
     await mkdir(dirname(to), { recursive: true });
+    // What a killed run left may be read-only, as the cache's files are; the copy is the user's.
+    await remove(to);
     await copyFile(from, to, constants.COPYFILE_FICLONE);
+    await chmod(to, 0o644);
   } catch (error) {
     throw fromSystem(error, `copying ${from} to ${to}`);
   }
