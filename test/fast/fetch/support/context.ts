@@ -2,22 +2,17 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { ExpectedError } from '../../../../tasks/lib/errors.js';
 import type { FetchContext } from '../../../../tasks/lib/fetch/index.js';
 import { StageLog } from '../../../../tasks/lib/log.js';
+import { onCleanup } from './cleanup.js';
 
 /** What the fetch tests share: scratch folders, impatient contexts, and bytes with known digests. */
-
-const folders: string[] = [];
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
 
 /** A folder that is gone after the test file. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'bk-fetch-'));
-  folders.push(folder);
+  onCleanup(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 

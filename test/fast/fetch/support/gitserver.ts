@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSyn
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeEach, vi } from 'vitest';
+import { beforeEach, vi } from 'vitest';
+import { onCleanup } from './cleanup.js';
 
 /** Real git repositories, and the ways to serve them: git daemon, http-backend, plain files over http. */
 
@@ -99,7 +100,7 @@ export async function startDaemon(base: string): Promise<string> {
   const { port } = probe.address() as AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
   const child = spawn('git', ['daemon', `--base-path=${base}`, '--export-all', `--port=${String(port)}`, '--listen=127.0.0.1', '--reuseaddr'], { stdio: 'ignore', detached: true });
-  afterAll(() => {
+  onCleanup(() => {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   });
   await listening(port);
@@ -158,7 +159,7 @@ export async function startGitHttp(root: string, kind: 'smart' | 'plain' | 'lock
     else response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  afterAll(() => {
+  onCleanup(() => {
     server.closeAllConnections();
     server.close();
   });

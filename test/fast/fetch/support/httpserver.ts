@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterAll } from 'vitest';
+import { onCleanup } from './cleanup.js';
 
 /** A real web server whose answers can be made wrong, one request after the other. */
 
@@ -43,7 +43,7 @@ export class FaultServer {
     const { port } = server.address() as AddressInfo;
     const fault = new FaultServer(server, `${tls ? 'https' : 'http'}://127.0.0.1:${String(port)}`);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => void fault.serve(request, response));
-    afterAll(() => fault.stop());
+    onCleanup(() => fault.stop());
     return fault;
   }
 

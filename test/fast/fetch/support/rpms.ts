@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { onCleanup } from './cleanup.js';
 
 /** Real source packages with real signatures. Debian packages: rpm, gnupg; gnupg1 for version 3 signatures. */
 
@@ -31,7 +31,7 @@ export class RpmWorkshop {
     const defines = ['_topdir', '_sourcedir', '_srcrpmdir'].flatMap((name) => ['--define', `${name} ${folder}`]);
     execFileSync('rpmbuild', ['-bs', ...defines, join(folder, 'tiny.spec')], { stdio: 'ignore' });
     this.unsigned = join(folder, 'tiny-1-1.src.rpm');
-    afterAll(() => spawnSync('gpgconf', ['--homedir', this.home, '--kill', 'all']));
+    onCleanup(() => spawnSync('gpgconf', ['--homedir', this.home, '--kill', 'all']));
   }
 
   private gpg(...args: string[]): Buffer {

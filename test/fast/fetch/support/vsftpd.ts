@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { onCleanup } from './cleanup.js';
 
 /** vsftpd (the ftp server that the old mirrors ran), as the user who runs the tests. Debian package: vsftpd. */
 
@@ -40,7 +40,7 @@ export async function startVsftpd(root: string, scratch: string, options: string
   ];
   writeFileSync(config, `${settings.join('\n')}\n`);
   const child = spawn(program ?? 'vsftpd', [config], { stdio: 'ignore' });
-  afterAll(() => {
+  onCleanup(() => {
     child.kill('SIGKILL');
   });
   const until = Date.now() + 5000;
