@@ -42,6 +42,7 @@ $(O)/net/netfilter/ipvs/%.o: $(src)/net/netfilter/ipvs/%.c $(src)/include/linux/
 	@$(CC) -O1 -I$(src)/include $(CFLAGS_$*.o) -c -o $@ $<
 %.ko: %.o
 	@cp $< $@
+net/netfilter/ipvs/: $(kos:.ko=.o)
 net/netfilter/ipvs/%.ko: $(O)/net/netfilter/ipvs/%.ko ;
 vmlinux: prepare $(objs)
 	@echo "  LD      vmlinux"; ld -r -o $(O)/vmlinux $(objs)

@@ -60,7 +60,11 @@ export async function module(io: Io, folder: string, flavour: string | undefined
                 fix: `Rebuild the kernel (build-kernel ${context.recipe.flavour.name}), or make it modular with --set CONFIG_…=m.`,
               });
             }
-            await makeWithProgress(made, { make, jobs: context.jobs, log, progress, expected: undefined, kernel });
+            const input = { make, log, progress, expected: undefined, kernel };
+            await makeWithProgress([`${clean}/`], { ...input, jobs: context.jobs });
+            // Kernels that keep .tmp_versions link all modules for one .ko target, and two of them at a time collide.
+            const linkAll = await exists(join(configured.obj, '.tmp_versions'));
+            await makeWithProgress(linkAll ? made.slice(0, 1) : made, { ...input, jobs: 1 });
           },
         },
         {

@@ -98,7 +98,8 @@ export async function packageStage(context: BuildContext, outputs: Outputs, reco
             release: recipe.base.release ?? compile.release,
             ...(unpack.identity === undefined ? {} : { identity: unpack.identity }),
           },
-          inputs: [...fetch.inputs, ...(tools?.inputs ?? [])],
+          // A tree can hold a patch and the tools: one input.
+          inputs: [...new Map([...fetch.inputs, ...(tools?.inputs ?? [])].map((input) => [input.name, input])).values()],
           series: fetch.series,
           results: patch.results,
           compiler: { cc: compiler.banner, ...(await programVersions()) },
