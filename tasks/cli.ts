@@ -132,7 +132,7 @@ command('doctor', "what this machine lacks, and its package manager's command fo
 })
   .option('--install', 'install what is missing')
   .option('--yes', 'do not ask before installing')
-  .option('--for <purpose...>', 'kernel, tools, package, test', ['kernel', 'tools', 'package']);
+  .addOption(new Option('--for <purpose...>', 'what the machine is for').choices(['kernel', 'tools', 'package', 'test']).default(['kernel', 'tools', 'package']));
 
 command('clean [name...]', 'remove work folders (artifacts and cache stay)', ['places', 'kernel'], async (io, [names], options) => {
   const { clean } = await import('./build/commands/clean.js');

@@ -10,7 +10,7 @@ import { treeState } from '../patch/index.js';
 import type { StageRun, StageSpec } from '../runner/stamp.js';
 import type { FetchOutput, PatchOutput, ToolFile, ToolsOutput } from '../types.js';
 import { compareAbi } from './abi.js';
-import { buildTools } from './build.js';
+import { cachedTools } from './cached.js';
 import { loadLibrary, loadRecipe, loadToolSet } from './load.js';
 import type { ToolSet, Variant } from './schema.js';
 import { exportGitFolder } from './sources.js';
@@ -72,29 +72,23 @@ async function buildVariant(sets: ToolSet[], variant: Variant, context: BuildCon
   const files = new Map<string, ToolFile>();
   for (const set of sets) {
     const sourceDir = await sourceOf(set, context, patched, stage, inputs);
-    const destdir = work.join('tools', `${variant}-${set.name}`);
     const fetch = fetchContext(options, stage, (text) => context.warnings.push(text));
-    const built = await buildTools({
+    const built = await cachedTools({
       toolset: set,
       ...(sourceDir === undefined ? {} : { sourceDir }),
       variant,
       cc: compiler.command,
       workDir: work.join('tools', 'build'),
-      destdir,
       jobs,
       cacheDir,
-      fetch: async (source) => {
-        const got = await fetchSource(source, fetch);
-        if (!inputs.some(({ name }) => name === got.name)) inputs.push(got);
-        return got;
-      },
+      fetch: (source) => fetchSource(source, fetch),
       log: stage.log,
       progress: (text) => stage.progress.progress(text),
     });
+    for (const input of built.inputs) if (!inputs.some(({ name }) => name === input.name)) inputs.push(input);
     // An add-on's iptables replaces the stock one: later sets win.
-    await run(['cp', '-a', `${destdir}/.`, part], { log: stage.log });
+    await run(['cp', '-a', '--reflink=auto', `${built.root}/.`, part], { log: stage.log });
     for (const file of built.files) files.set(file.path, file);
-    await remove(destdir);
   }
   await remove(work.join('tools', 'build'));
   await remove(root);
