@@ -51,12 +51,6 @@ const PACKAGES = {
   libnl: 'libnl-3-dev and libnl-genl-3-dev (libnl3-devel)',
 } as const;
 
-/** Host packages (Debian's names) that each variant needs, for doctor. */
-export const TOOL_PACKAGES: Readonly<Record<Variant, readonly string[]>> = {
-  host: ['gcc', 'make', 'patch', 'binutils', 'pkg-config', 'libpopt-dev', 'libssl-dev', 'libnl-3-dev', 'libnl-genl-3-dev', 'autoconf', 'automake', 'libtool'],
-  static: ['gcc', 'make', 'patch', 'binutils', 'musl-tools', 'linux-libc-dev', 'perl', 'xz-utils', 'autoconf', 'automake', 'libtool'],
-};
-
 async function hostFlags(libraries: readonly (keyof typeof PKG_CONFIG)[], log?: StageLog): Promise<string[]> {
   const flags: string[] = [];
   for (const library of libraries) {

@@ -28,7 +28,6 @@ export const installEntry = z.union([
   }),
   z.strictObject({ link: staged, to: z.string().min(1) }),
 ]);
-export type InstallEntry = z.output<typeof installEntry>;
 
 /**
  * How a tree is built: configure and make with arguments in which {name} stands for a value (see template.ts).

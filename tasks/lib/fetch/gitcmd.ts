@@ -50,9 +50,9 @@ export function gitName(url: string): string {
   return parts.slice(-2).join('-').replace(/[^\w.+-]/g, '_').replace(/^\.+/, '_');
 }
 
-/** Folder of a URL's bare repository in the cache; `partial` ones hold only the files that were asked for. */
-export function gitRepoPath(cacheDir: string, url: string, partial = false): string {
-  return join(cacheDir, 'git', `${gitName(url)}-${sha256(url).slice(0, 8)}${partial ? '.partial' : ''}.git`);
+/** Folder of a URL's bare repository in the cache. */
+export function gitRepoPath(cacheDir: string, url: string): string {
+  return join(cacheDir, 'git', `${gitName(url)}-${sha256(url).slice(0, 8)}.git`);
 }
 
 /** Turns off every conversion for every path: $GIT_DIR/info/attributes wins over the tree's own .gitattributes. */
@@ -80,14 +80,6 @@ const CONFIG: readonly (readonly [string, string, string])[] = [
 /** The formats every git reads, whatever the user's defaults are. */
 const PLAIN_FORMAT = { GIT_DEFAULT_HASH: 'sha1', GIT_DEFAULT_REF_FORMAT: 'files', GIT_DIR: undefined };
 
-/** What makes a repository a partial clone. `noop`: objects are asked for by id, whatever else is there. */
-const PARTIAL_CONFIG: readonly (readonly [string, string, string])[] = [
-  ['extensions', 'partialClone', 'origin'],
-  ['remote "origin"', 'promisor', 'true'],
-  ['remote "origin"', 'partialCloneFilter', 'blob:none'],
-  ['fetch', 'negotiationAlgorithm', 'noop'],
-];
-
 /** Starts a bare repository anew, with our configuration and more of it. */
 export async function initRepo(repo: string, more: readonly (readonly [string, string, string])[], log?: StageLog): Promise<void> {
   await rm(repo, { recursive: true, force: true });
@@ -97,10 +89,10 @@ export async function initRepo(repo: string, more: readonly (readonly [string, s
 }
 
 /** Makes the bare repository when it is missing and clears what a killed git left locked. The caller holds the lock. */
-export async function openRepo(ctx: FetchContext, repo: string, partial: boolean): Promise<void> {
+export async function openRepo(ctx: FetchContext, repo: string): Promise<void> {
   const made = join(repo, 'build-kernel.ready');
   if (!(await exists(made))) {
-    await initRepo(repo, partial ? PARTIAL_CONFIG : [], ctx.log);
+    await initRepo(repo, [], ctx.log);
     await writeAtomic(made, '');
     return;
   }

@@ -120,7 +120,7 @@ async function inCache(repo: string, spec: GitSource, name: string, ctx: FetchCo
   }
   say(ctx, `The cached repository of ${name} is damaged; fetching it again.`);
   await remove(repo);
-  await openRepo(ctx, repo, false);
+  await openRepo(ctx, repo);
   return false;
 }
 
@@ -149,7 +149,7 @@ export async function fetchGit(spec: GitSource, ctx: FetchContext, only?: string
   const repo = gitRepoPath(ctx.cacheDir, spec.url);
   const { name } = fetchedGit(spec, repo, '');
   return withRepo(ctx, repo, async () => {
-    await openRepo(ctx, repo, false);
+    await openRepo(ctx, repo);
     if (await inCache(repo, spec, name, ctx)) return fetchedGit(spec, repo, spec.url);
     const failures: ExpectedError[] = [];
     const candidates = only ?? (await gitCandidates(spec, ctx));

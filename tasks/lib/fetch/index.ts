@@ -8,7 +8,6 @@ import { fetchGit } from './gitfetch.js';
 
 export type { FetchContext, FetchProgress, Patience } from './context.js';
 export { cachePrune, cacheUsage, cacheVerify, type CacheItem } from './cache.js';
-export { fetchGitPaths } from './gitpartial.js';
 export { exportGitTree, readGitFile } from './gittree.js';
 export { mirrorInto } from './mirror.js';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exportGitTree, fetchFromFile, fetchGitPaths, fetchSource, readGitFile } from '../../../tasks/lib/fetch/index.js';
+import { fetchFromFile, fetchSource, readGitFile } from '../../../tasks/lib/fetch/index.js';
 import { gitName } from '../../../tasks/lib/fetch/gitcmd.js';
 import { parseGitProgress } from '../../../tasks/lib/fetch/gitprogress.js';
 import type { GitSource } from '../../../tasks/lib/sources.js';
@@ -136,32 +136,6 @@ describe('--source', () => {
     const file = join(folder, 'some.tar');
     writeFileSync(file, 'x');
     expect((await failure(fetchFromFile(file, spec('https://unused.invalid/a/b'), context()))).code).toBe('network');
-  });
-});
-
-describe('a few files of a commit', () => {
-  it('come alone when the server can filter', async () => {
-    git(history.path, 'config', 'uploadpack.allowFilter', 'true');
-    const ctx = context();
-    const source = spec(`${smart}/repo.git`);
-    const fetched = await fetchGitPaths(source, ['kernel/latin1.patch', 'tools'], ctx);
-    expect(fetched.path).toMatch(/\.partial\.git$/);
-    expect((await readGitFile(fetched.path, fetched.digest, 'kernel/latin1.patch')).equals(CONTENT['kernel/latin1.patch'] ?? Buffer.alloc(0))).toBe(true);
-    expect(await exportGitTree(fetched.path, fetched.digest, 'tools', join(scratch(), 'out'))).toBe(2);
-    // The others are not there, and reading them does not fetch them behind our back.
-    expect((await failure(readGitFile(fetched.path, fetched.digest, 'data.bin'))).code).toBe('unpack');
-    const error = await failure(exportGitTree(fetched.path, fetched.digest, undefined, join(scratch(), 'out')));
-    expect(error.why).toContain('data.bin');
-    expect((await fetchGitPaths(source, ['tools'], { ...ctx, offline: true })).path).toBe(fetched.path);
-    expect((await failure(fetchGitPaths(source, ['nowhere'], ctx))).what).toContain('has no nowhere');
-    git(history.path, 'config', 'uploadpack.allowFilter', 'false');
-  });
-
-  it('come with the whole commit when it cannot', async () => {
-    for (const url of [`${smart}/repo.git`, `${plain}/repo.git`]) {
-      const fetched = await fetchGitPaths(spec(url), ['kernel/crlf.txt'], context());
-      expect((await readGitFile(fetched.path, fetched.digest, 'kernel/crlf.txt')).toString()).toBe('one\r\ntwo\r\n');
-    }
   });
 });
 
