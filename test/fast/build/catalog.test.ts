@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { flavourNames, loadBase, loadCompat, loadFlavours, loadRecipe } from '../../../tasks/build/catalog.js';
@@ -47,6 +47,12 @@ describe('the shipped data', () => {
         expect(bytes(file).toString()).toContain('SPDX-License-Identifier: GPL-2.0-only');
       }
     }
+  });
+
+  it('leaves no compat patch out of its series', async () => {
+    const listed = (await loadCompat('el6')).steps.flatMap(({ patches }) => patches.map(({ file }) => file));
+    const there = readdirSync(join(patchesDir, 'compat/el6')).map((name) => `compat/el6/${name}`);
+    expect(listed.sort()).toEqual(there.sort());
   });
 
   it('gives gcc 4 none of what later compilers need', async () => {
