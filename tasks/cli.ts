@@ -116,10 +116,10 @@ command(
   ['places', 'sources', 'kernel'],
   async (io, [flavour], options) => {
     const { patchCheckCommand } = await import('./build/commands/patch-check.js');
-    await patchCheckCommand(io, String(flavour), toBuildOptions(options));
+    await patchCheckCommand(io, String(flavour), { ...toBuildOptions(options), allBases: options['allBases'] === true });
   },
   patch,
-);
+).option('--all-bases', 'try it on every base in the cache, also when it applies');
 
 command('doctor', "what this machine lacks, and its package manager's command for it", ['places'], async (io, _args, options) => {
   const { doctorCommand } = await import('./doctor/command.js');

@@ -10,7 +10,7 @@ import { withLock } from '../../lib/lock.js';
 import type { FetchOutput, UnpackOutput } from '../types.js';
 
 /** `build-kernel patch check FLAVOUR`: the matrix of hunks, offsets and fuzz, without touching a tree. Exit 7 when a hunk fails. */
-export async function patchCheckCommand(io: Io, flavour: string, options: BuildOptions): Promise<void> {
+export async function patchCheckCommand(io: Io, flavour: string, options: BuildOptions & { allBases: boolean }): Promise<void> {
   const context = await makeContext(flavour, options);
   const { work } = context;
   let fetched: FetchOutput | undefined;
@@ -36,16 +36,18 @@ export async function patchCheckCommand(io: Io, flavour: string, options: BuildO
           run: async (p) => {
             if (!fetched || !unpacked) return;
             const log = work.log('patch-check');
-            check = await patchCheck({
+            const input = {
               pristine: unpacked.pristine,
               kernel: unpacked.kernel,
               series: fetched.series,
-              knownBases: await unpackedBases(context.cacheDir),
               scratchDir: work.join('patch-check'),
               flavour: context.name,
               log,
-              progress: (text) => p.progress(text),
-            });
+              progress: (text: string) => p.progress(text),
+            };
+            check = options.allBases ? undefined : await patchCheck(input);
+            // The other bases matter when the series fails on its own: which one does it fit?
+            if (!check?.ok) check = await patchCheck({ ...input, knownBases: await unpackedBases(context.cacheDir) });
             log.close();
           },
         },

@@ -62,8 +62,9 @@ export async function unpackedBases(cacheDir: string): Promise<KnownBase[]> {
   const folder = join(cacheDir, 'pristine');
   const bases: KnownBase[] = [];
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
-    const stored = (await readJson(join(folder, name, 'meta.json'))) as Stored | undefined;
-    if (stored) bases.push({ name: stored.base, pristine: join(folder, name, 'tree'), kernel: stored.kernel });
+    const stored = (await readJson(join(folder, name, 'meta.json'))) as Partial<Stored> | undefined;
+    // An earlier revision's folder may lie beside the present one.
+    if (stored?.base !== undefined && stored.kernel !== undefined) bases.push({ name: stored.base, pristine: join(folder, name, 'tree'), kernel: stored.kernel });
   }
   return bases;
 }
