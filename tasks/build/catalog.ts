@@ -12,6 +12,12 @@ export async function flavourNames(): Promise<string[]> {
   return dataNames('flavours');
 }
 
+/** Names of commands: a first word that is no flavour may be one of these, mistyped. */
+const commands: string[] = [];
+export function alsoCommands(names: readonly string[]): void {
+  commands.push(...names);
+}
+
 /**
  * One flavour.
  * @throws ExpectedError usage: unknown (with the nearest name)
@@ -20,7 +26,7 @@ export async function loadFlavour(name: string): Promise<Flavour> {
   const path = dataFile(`flavours/${name}.yaml`);
   if (!/^[a-z0-9][a-z0-9.-]*$/.test(name) || !(await exists(path))) {
     const known = await flavourNames();
-    const near = suggest(name, known);
+    const near = suggest(name, [...known, ...commands]);
     throw new ExpectedError({
       code: 'usage',
       what: `There is no flavour ${name}.`,
