@@ -16,7 +16,7 @@ const dir = mkdtempSync(join(tmpdir(), 'bk-bench-'));
 /** bash's time keyword, so that children of children count. */
 async function timed(argv, env = {}) {
   const started = performance.now();
-  const { stderr, exitCode } = await $({ cwd: dir, env: { ...process.env, ...env }, nothrow: true })`bash -c ${'TIMEFORMAT="@@ %U %S"; time "$@" >/dev/null 2>"$0"'} ${join(dir, 'stderr')} ${argv}`;
+  const { stderr, exitCode } = await $({ cwd: dir, env: { ...process.env, ...env }, nothrow: true, quiet: true })`bash -c ${'TIMEFORMAT="@@ %U %S"; time "$@" >/dev/null 2>"$0"'} ${join(dir, 'stderr')} ${argv}`;
   const [, user, system] = /@@ ([\d.]+) ([\d.]+)/.exec(stderr) ?? [];
   if (exitCode !== 0) {
     process.stderr.write(readFileSync(join(dir, 'stderr'), 'utf8'));
@@ -26,10 +26,9 @@ async function timed(argv, env = {}) {
 }
 
 try {
-  const common = ['--tools', 'none', '--no-packages', '--no-ccache', ...options];
-  // Fill the cache: the network is not what is measured. The pristine tree is removed again.
-  await $({ cwd: dir })`node ${cli} fetch ${flavour} ${common}`;
-  await $({ cwd: dir, nothrow: true })`node ${cli} cache --prune`;
+  const common = ['--tools', 'none', '--no-packages', '--no-ccache', '--cache', join(dir, 'cache'), ...options];
+  // Fill a cache of its own: the network is not what is measured, unpacking is.
+  if (!options.includes('--source')) await $({ cwd: dir })`node ${cli} fetch ${flavour} ${common}`;
   const whole = await timed(['node', cli, flavour, ...common]);
   const artifact = join(dir, 'artifacts', flavour);
   const manifest = JSON.parse(readFileSync(join(artifact, 'manifest.json'), 'utf8'));
