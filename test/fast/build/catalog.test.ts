@@ -12,6 +12,7 @@ import { sha256Of } from '../../support/shape-flavour.js';
 
 /** The data files that ship: all valid, and every file and name they mention exists. */
 
+const folder = scratch('list');
 let flavours: Flavour[];
 beforeAll(async () => {
   flavours = await loadFlavours();
@@ -77,7 +78,7 @@ describe('a recipe', () => {
 
 describe('list', () => {
   it('--json is one object with flavours', async () => {
-    const { json, status } = await cli(['list', '--json'], { cwd: scratch('list') });
+    const { json, status } = await cli(['list', '--json'], { cwd: folder });
     expect(status).toBe(0);
     const listed = (json as { flavours: { name: string; summary: string; base: string; patches: Record<string, unknown>[] }[] }).flavours;
     for (const { name, summary, base, patches } of listed) {
