@@ -32,7 +32,7 @@ export function sha256Of(data: string | Buffer): string {
 
 /** Packs a folder as a tarball with fixed times; `top` is the folder in it. */
 export function packTree(tree: string, tarball: string, top: string): void {
-  execFileSync('tar', ['-cjf', tarball, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${String(SHAPE_EPOCH)}`, `--transform=s,^\\.,${top},`, '-C', tree, '.']);
+  execFileSync('tar', ['-cjf', tarball, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mode=ug+w', `--mtime=@${String(SHAPE_EPOCH)}`, `--transform=s,^\\.,${top},`, '-C', tree, '.']);
 }
 
 export function writeFlavour(folder: string, name: string, yaml: string): void {

@@ -58,9 +58,10 @@ export function sourceDate(pristineKernel: string): number {
 
 export function makeEnvironment(input: MakeInput, epoch: number): MakeEnvironment {
   const flags = [...input.cc];
-  // __FILE__ and debug information carry absolute paths; two folders must give the same bytes.
+  // __FILE__ and debug information carry absolute paths; two folders must give the same bytes. The folder of the
+    // compilation is recorded without a slash at its end.
   if (semver.gte(input.compiler.version, '8.0.0')) {
-    flags.push(`-ffile-prefix-map=${input.kernel}/=`, `-ffile-prefix-map=${input.obj}/=`);
+    flags.push(`-ffile-prefix-map=${input.kernel}/=`, `-ffile-prefix-map=${input.obj}=.`);
   }
   const cc = [...(input.ccache ? ['ccache'] : []), input.compiler.command, ...flags].join(' ');
   const ld = ['ld', ...input.ld].join(' ');

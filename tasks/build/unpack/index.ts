@@ -40,7 +40,9 @@ export const UNPACK_REVISION = 2;
 /** The folder a base's pristine tree has in the cache: one per source, way of unpacking and revision. */
 function pristineFolder(input: UnpackInput): string {
   const { base, fetched } = input;
-  const key = digestOf([fetched.digest, base.layout, base.srpm, base.layout === 'srpm' ? input.prep : '', UNPACK_REVISION]);
+  // The SRPM's own revision: its direct way gained %setup's permissions.
+  const way = base.layout === 'srpm' ? [input.prep, 2] : '';
+  const key = digestOf([fetched.digest, base.layout, base.srpm, way, UNPACK_REVISION]);
   return join(input.cacheDir, 'pristine', `${base.name}-${key.slice(0, 16)}`);
 }
 

@@ -100,6 +100,8 @@ async function prepDirect(base: Base, top: string, into: string, log?: StageLog)
     });
   }
   await unpackTar(tarball, into, log);
+  // As %setup does: a tarball made with a wide umask must not give others write permission.
+  await run(['chmod', '-Rf', 'a+rX,u+w,g-w,o-w', into], { log });
   await prepSources(into, sources, log);
   return { tree: into, config: await mergeConfig(sources, join(top, 'config'), log) };
 }

@@ -35,7 +35,7 @@ const build = (...args: string[]): Promise<CliResult> => run('shape-srpm', '--to
 
 /** Path, mode and content of every file below a folder. */
 function listing(folder: string): string {
-  return execFileSync('sh', ['-c', 'cd "$1" && find . -type f -printf "%m %p\\n" | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum', 'sh', folder], { encoding: 'utf8' });
+  return execFileSync('sh', ['-c', 'cd "$1" && find . -printf "%m %y %p\\n" | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum', 'sh', folder], { encoding: 'utf8' });
 }
 function pristine(cache: string): string {
   const folder = readdirSync(join(dir, cache, 'pristine')).find((name) => name.startsWith('shape-srpm-') && !name.endsWith('.lock'));
