@@ -93,7 +93,7 @@ command('fetch <flavour...>', 'fetch all that builds need; --into makes an offli
   await fetch(io, names as string[], { ...toBuildOptions(options), ...(into === undefined ? {} : { into }) });
 })
   .option('--into <dir>', 'write an offline mirror for --mirror DIR')
-  .addHelpText('after', examples(['fetch dsnat-220 chroute --into /media/mirror', 'dsnat-220 --offline --mirror /media/mirror']));
+  .addHelpText('after', examples(['fetch dsnat-220 lvs-snat-v2 --with chroute --into /media/mirror', 'dsnat-220 --with chroute --offline --mirror /media/mirror']));
 
 command('prepare <flavour>', 'stop at the patched, configured tree', ['places', 'sources', 'kernel'], async (io, [flavour], options) => {
   const { prepare } = await import('./build/commands/build.js');
