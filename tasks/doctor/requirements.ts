@@ -60,7 +60,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   // Sources
   program('git', ['kernel', 'tools'], 'patches and trees are published in git', 'git'),
   program('tar', ['kernel'], 'unpacks the sources', 'tar'),
-  program('bzip2', ['kernel'], 'SRPMs of 2012 hold a .tar.bz2', names('lbzip2', 'bzip2'), ['lbzip2', 'bzip2']),
+  program('bzip2', ['kernel'], 'SRPMs of 2012 hold a .tar.bz2', 'bzip2'),
   program('gzip', ['kernel'], 'unpacks the sources', 'gzip'),
   program('xz', ['kernel'], 'unpacks the sources', names('xz-utils', 'xz')),
   program('rpm2cpio', ['kernel'], 'reads SRPMs', names('rpm2cpio', 'rpm')),
@@ -98,10 +98,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('script', ['test'], 'gives a test a terminal', names('bsdutils', 'util-linux')),
   program('gpg', ['test'], 'makes test keys', names('gnupg', 'gnupg2')),
   program('vsftpd', ['test'], 'an FTP server to fetch from', 'vsftpd'),
-  program('sshd', ['test'], 'a host to provision over ssh', 'openssh-server'),
-  program('qemu', ['test'], 'boots what was built', names('qemu-system-x86', 'qemu-system-x86-core'), ['qemu-system-x86_64', '/usr/libexec/qemu-kvm']),
-  program('ansible', ['test'], 'the fleet back end', names('ansible-core', 'ansible-core'), ['ansible-playbook']),
-  program('keepalived', ['test'], 'reads rendered configurations', 'keepalived'),
+  program('gpg1', ['test'], 'makes signatures as old as those of EL6', 'gnupg1'),
+  program('openssl', ['test'], 'a certificate for an https server to fetch from', 'openssl'),
+  program('ps', ['test'], 'looks for processes that were left', names('procps', 'procps-ng')),
   program('zsh', ['test'], 'tries its completion', 'zsh'),
   program('fish', ['test'], 'tries its completion', 'fish'),
   // Optional
