@@ -47,7 +47,7 @@ net/netfilter/ipvs/%.ko: $(O)/net/netfilter/ipvs/%.ko ;
 vmlinux: prepare $(objs)
 	@echo "  LD      vmlinux"; ld -r -o $(O)/vmlinux $(objs)
 bzImage: vmlinux
-	@mkdir -p $(O)/arch/x86/boot; objcopy -O binary -j .text $(O)/vmlinux $(O)/arch/x86/boot/bzImage
+	@mkdir -p $(O)/arch/x86/boot; cp $(O)/vmlinux $(O)/arch/x86/boot/bzImage
 	@nm $(O)/vmlinux > $(O)/System.map
 modules: prepare $(kos)
 	@printf 'kernel/net/netfilter/ipvs/ip_vs_%s.ko\n' $(IPVS) > $(O)/net/netfilter/ipvs/modules.order

@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import semver from 'semver';
 import { hasProgram } from '../../lib/exec.js';
 import type { Compiler } from './compiler.js';
@@ -59,9 +59,14 @@ export function sourceDate(pristineKernel: string): number {
 export function makeEnvironment(input: MakeInput, epoch: number): MakeEnvironment {
   const flags = [...input.cc];
   // __FILE__ and debug information carry absolute paths; two folders must give the same bytes. The folder of the
-    // compilation is recorded without a slash at its end.
+  // compilation is recorded without a slash at its end.
   if (semver.gte(input.compiler.version, '8.0.0')) {
-    flags.push(`-ffile-prefix-map=${input.kernel}/=`, `-ffile-prefix-map=${input.obj}=.`);
+    flags.push(
+      `-ffile-prefix-map=${input.kernel}/=`,
+      // ccache hands the compiler paths relative to the object folder (CCACHE_BASEDIR).
+      `-ffile-prefix-map=${relative(input.obj, input.kernel)}/=`,
+      `-ffile-prefix-map=${input.obj}=.`,
+    );
   }
   const cc = [...(input.ccache ? ['ccache'] : []), input.compiler.command, ...flags].join(' ');
   const ld = ['ld', ...input.ld].join(' ');

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +23,7 @@ function run(args: string[], env: Record<string, string> = {}): Promise<CliResul
 function build(flavour: string, ...args: string[]): Promise<CliResult> {
   return run([flavour, '--tools', 'none', '--no-packages', '--no-ccache', ...args]);
 }
+const hasCcache = spawnSync('ccache', ['--version']).status === 0;
 const parsed = (result: CliResult): BuildJson => result.json as BuildJson;
 const bytes = (path: string): string => sha256Of(readFileSync(path));
 
@@ -96,6 +98,15 @@ describe('a build', () => {
     await build('shape-plain', '--work', 'another-longer-name/build', '--out', 'two/artifacts');
     const file = 'artifacts/shape-plain/kernel-2.6.32-1.el6.plain.tar.gz';
     expect(bytes(join(dir, 'one', file))).toBe(bytes(join(dir, 'two', file)));
+  });
+
+  it.skipIf(!hasCcache)('makes the same bytes with ccache', async () => {
+    const args = ['shape-plain', '--tools', 'none', '--no-packages', '--work', 'cc/build', '--out', 'cc/artifacts'];
+    expect((await run(args, { CCACHE_DIR: join(dir, 'ccache') })).status).toBe(0);
+    const log = readFileSync(join(dir, 'cc/build/shape-plain/logs/compile.log'), 'utf8');
+    expect(log).toContain('CC=ccache gcc');
+    const file = 'artifacts/shape-plain/kernel-2.6.32-1.el6.plain.tar.gz';
+    expect(bytes(join(dir, 'cc', file))).toBe(bytes(join(dir, 'one', file)));
   });
 
   it('says what it would do without doing it', async () => {
