@@ -36,10 +36,10 @@ $(O)/include/config/kernel.release: $(O)/include/config/auto.conf
 	@mkdir -p $(@D); echo $(RELEASE) > $@
 $(O)/kernel/%.o: $(src)/kernel/%.c $(src)/include/linux/shape.h
 	@mkdir -p $(@D); echo "  CC      kernel/$*.o"; sleep $(DELAY)
-	@$(CC) -O1 -I$(src)/include -c -o $@ $<
+	@cd $(O) && $(CC) -O1 -I$(src)/include -c -o $@ $<
 $(O)/net/netfilter/ipvs/%.o: $(src)/net/netfilter/ipvs/%.c $(src)/include/linux/shape.h
 	@mkdir -p $(@D); echo "  CC [M]  net/netfilter/ipvs/$*.o"; sleep $(DELAY)
-	@$(CC) -O1 -I$(src)/include $(CFLAGS_$*.o) -c -o $@ $<
+	@cd $(O) && $(CC) -O1 -I$(src)/include $(CFLAGS_$*.o) -c -o $@ $<
 %.ko: %.o
 	@cp $< $@
 net/netfilter/ipvs/: $(kos:.ko=.o)
