@@ -70,7 +70,7 @@ export async function runPipeline(context: BuildContext, io: Io, last: keyof typ
       );
     },
     tools: async (p) => {
-      outputs.tools = await stamped(toolsStage(context, need(outputs.fetch, 'fetch'), need(outputs.patch, 'patch')), p);
+      outputs.tools = await stamped(toolsStage(context, need(outputs.patch, 'patch')), p);
     },
     package: async (p) => {
       outputs.package = await stamped(packageStage(context, outputs, records), p);

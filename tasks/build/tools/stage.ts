@@ -8,7 +8,7 @@ import type { Fetched, SourceSpec } from '../../lib/sources.js';
 import { fetchContext, type BuildContext } from '../context.js';
 import { treeState } from '../patch/index.js';
 import type { StageRun, StageSpec } from '../runner/stamp.js';
-import type { FetchOutput, PatchOutput, ToolFile, ToolsOutput } from '../types.js';
+import type { PatchOutput, ToolFile, ToolsOutput } from '../types.js';
 import { compareAbi } from './abi.js';
 import { cachedTools } from './cached.js';
 import { loadLibrary, loadRecipe, loadToolSet } from './load.js';
@@ -96,7 +96,7 @@ async function buildVariant(sets: ToolSet[], variant: Variant, context: BuildCon
   return { root, files: [...files.values()] };
 }
 
-export async function toolsStage(context: BuildContext, _fetched: FetchOutput, patched: PatchOutput): Promise<StageSpec<ToolsOutput>> {
+export async function toolsStage(context: BuildContext, patched: PatchOutput): Promise<StageSpec<ToolsOutput>> {
   const { options, recipe, compiler } = context;
   const sets = await toolSets(context);
   const inTree = sets.flatMap(({ source }) => (source && 'base' in source ? [join(patched.tree, source.base)] : []));
