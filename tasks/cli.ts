@@ -67,7 +67,7 @@ command(
   'build a flavour: kernel, modules, tools, packages (the word build may be left out)',
   ['places', 'sources', 'kernel', 'result'],
   async (io, [flavour], options) => {
-    const [{ build }, { alsoCommands }] = await Promise.all([import('./build/commands/build.js'), import('./build/catalog.js')]);
+    const [{ build }, { alsoCommands }] = await Promise.all([import('./build/commands/build.js'), import('./lib/flavours/catalog.js')]);
     alsoCommands(program.commands.map((known) => known.name()));
     await build(io, String(flavour), { ...toBuildOptions(options), dryRun: options['dryRun'] === true });
   },

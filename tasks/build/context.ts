@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { defaultCacheDir } from '../lib/paths.js';
 import type { FetchContext } from '../lib/fetch/index.js';
 import { formatBytes, formatDuration } from '../lib/ui/format.js';
-import { buildName, loadRecipe, releaseSuffix, type Recipe } from './catalog.js';
+import { buildName, loadRecipe, releaseSuffix, type Recipe } from '../lib/flavours/catalog.js';
 import { ccacheUsable, defaultJobs } from './compile/make.js';
 import { chooseCompat, probeCompiler, type CompatChoice, type Compiler } from './compile/compiler.js';
 import type { BuildOptions } from './options.js';

@@ -6,7 +6,7 @@ import { ExpectedError } from '../lib/errors.js';
 import { patchesDir } from '../lib/paths.js';
 import { isDroppingName } from './droppings.js';
 import { gitId } from './gitid.js';
-import { identitiesSchema, type Base, type identityEntry } from './schema.js';
+import { identitiesSchema, type Base, type identityEntry } from '../lib/flavours/schema.js';
 
 /** Which published kernel an unpacked tree is, by the git ids of some of its folders. */
 

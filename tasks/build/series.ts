@@ -7,7 +7,7 @@ import { sha256 } from '../lib/digest.js';
 import { remove, writeAtomic } from '../lib/files.js';
 import type { Fetched } from '../lib/sources.js';
 import type { BuildContext } from './context.js';
-import type { PatchEntry } from './schema.js';
+import type { PatchEntry } from '../lib/flavours/schema.js';
 import type { SeriesPatch } from './types.js';
 
 /** Collects a build's patches, in the order they are applied: flavour, add-ons, compat, the user's own. */

@@ -1,7 +1,7 @@
 import type { Io } from '../../lib/io.js';
 import { table } from '../../lib/io.js';
-import { loadBase, loadFlavours } from '../catalog.js';
-import type { Flavour, PatchEntry } from '../schema.js';
+import { loadBase, loadFlavours } from '../../lib/flavours/catalog.js';
+import type { Flavour, PatchEntry } from '../../lib/flavours/schema.js';
 
 /** A patch as `list --json` and `show` name it. */
 export function describePatch(patch: PatchEntry): Record<string, string | number | undefined> {

@@ -1,6 +1,6 @@
 import type { Io } from '../../lib/io.js';
-import { loadBase, loadFlavour } from '../catalog.js';
-import type { Base } from '../schema.js';
+import { loadBase, loadFlavour } from '../../lib/flavours/catalog.js';
+import type { Base } from '../../lib/flavours/schema.js';
 import { describePatch } from './list.js';
 
 function sourceLines(base: Base): string[] {

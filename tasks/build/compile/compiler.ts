@@ -1,7 +1,7 @@
 import semver from 'semver';
 import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
-import type { Compat } from '../schema.js';
+import type { Compat } from '../../lib/flavours/schema.js';
 
 /** The compiler and what a tree older than it needs. */
 

@@ -11,7 +11,7 @@ import { buildTree, type Toolchain } from './autobuild.js';
 import { loadLibrary } from './load.js';
 import type { Library } from './schema.js';
 import { fetchFirst, tarballOf, type Fetch } from './sources.js';
-import { unpackTar } from '../unpack/archive.js';
+import { unpackTar } from '../../lib/archive.js';
 import { prepareTree } from './tree.js';
 
 /** Libraries that static tools need, built with musl once and kept in the cache by what they are made from. */

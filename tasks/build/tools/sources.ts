@@ -6,7 +6,7 @@ import { exportGitTree } from '../../lib/fetch/index.js';
 import { remove } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
 import type { Fetched, SourceSpec } from '../../lib/sources.js';
-import { unpackTar } from '../unpack/archive.js';
+import { unpackTar } from '../../lib/archive.js';
 
 /** Sources of tools and libraries: release tarballs, the distribution's source packages, folders of git trees. */
 

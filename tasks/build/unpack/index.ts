@@ -9,10 +9,10 @@ import { withLock } from '../../lib/lock.js';
 import type { StageLog } from '../../lib/log.js';
 import type { Fetched } from '../../lib/sources.js';
 import { checkBase } from '../identify.js';
-import type { Base } from '../schema.js';
+import type { Base } from '../../lib/flavours/schema.js';
 import type { KnownBase } from '../patch/index.js';
 import type { UnpackOutput } from '../types.js';
-import { archiveType, unpackTar } from './archive.js';
+import { archiveType, unpackTar } from '../../lib/archive.js';
 import { unpackSrpm } from './srpm.js';
 
 export interface UnpackInput {

@@ -5,8 +5,8 @@ import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
 import { exists, remove } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
-import type { Base } from '../schema.js';
-import { unpackTar } from './archive.js';
+import type { Base } from '../../lib/flavours/schema.js';
+import { unpackTar } from '../../lib/archive.js';
 
 /**
  * The two ways from an SRPM to a source tree. Both give the same tree (a test compares them): the tarball, plus what

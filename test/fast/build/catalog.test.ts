@@ -1,11 +1,11 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { flavourNames, loadBase, loadCompat, loadFlavours, loadRecipe } from '../../../tasks/build/catalog.js';
+import { flavourNames, loadBase, loadCompat, loadFlavours, loadRecipe } from '../../../tasks/lib/flavours/catalog.js';
 import { chooseCompat } from '../../../tasks/build/compile/compiler.js';
 import { parseConfig } from '../../../tasks/build/configure/symbols.js';
 import { loadToolSet } from '../../../tasks/build/tools/load.js';
-import type { Flavour } from '../../../tasks/build/schema.js';
+import type { Flavour } from '../../../tasks/lib/flavours/schema.js';
 import { patchesDir } from '../../../tasks/lib/paths.js';
 import { cli, scratch } from '../../support/cli.js';
 import { sha256Of } from '../../support/shape-flavour.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blobId, gitId } from '../../../tasks/build/gitid.js';
 import { checkBase, describeIdentity, identify, loadIdentities, type IdentityEntry } from '../../../tasks/build/identify.js';
-import { baseSchema, type Base } from '../../../tasks/build/schema.js';
+import { baseSchema, type Base } from '../../../tasks/lib/flavours/schema.js';
 import { tempDir, writeTree, type Files } from './support/patch-tree.js';
 
 const TREE: Files = { 'net/a.c': 'a\n', 'net.c': 'n\n', 'net-x/y.c': 'y\n', 'net/ipvs/b.c': 'b\n', 'net/link': '->a.c', 'net/run': 'r\n', 'net/\u00e9.c': 'e\n', 'mm/m.c': 'm\n' };

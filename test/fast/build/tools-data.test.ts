@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadFlavours } from '../../../tasks/build/catalog.js';
+import { loadFlavours } from '../../../tasks/lib/flavours/catalog.js';
 import { isElf } from '../../../tasks/build/tools/elf.js';
 import { loadLibrary, loadRecipe, loadToolSet, toolSetNames } from '../../../tasks/build/tools/load.js';
 import { fetchFirst, tarballOf } from '../../../tasks/build/tools/sources.js';

@@ -1,9 +1,9 @@
 import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExpectedError } from '../../lib/errors.js';
-import { hasProgram, run } from '../../lib/exec.js';
-import { remove } from '../../lib/files.js';
-import type { StageLog } from '../../lib/log.js';
+import { ExpectedError } from './errors.js';
+import { hasProgram, run } from './exec.js';
+import { remove } from './files.js';
+import type { StageLog } from './log.js';
 
 /** Archives by content: published names lie (a plain tar named .tar.gz). */
 

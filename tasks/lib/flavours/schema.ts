@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commitHex, fileSource, gitSource, aptSource, sha256Hex } from '../lib/sources.js';
+import { commitHex, fileSource, gitSource, aptSource, sha256Hex } from '../sources.js';
 
 /** Schemas of the data files under patches/: bases, flavours, compat series. Adding one needs no code. */
 

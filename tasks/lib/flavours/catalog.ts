@@ -1,8 +1,8 @@
-import { dataFile, dataNames } from '../lib/data.js';
-import { ExpectedError } from '../lib/errors.js';
-import { exists } from '../lib/files.js';
-import { readYaml } from '../lib/yaml.js';
-import { suggest } from '../lib/suggest.js';
+import { dataFile, dataNames } from '../data.js';
+import { ExpectedError } from '../errors.js';
+import { exists } from '../files.js';
+import { readYaml } from '../yaml.js';
+import { suggest } from '../suggest.js';
 import { baseSchema, compatSchema, flavourSchema, type Base, type Compat, type Flavour } from './schema.js';
 
 /** Reads the data files under patches/. A file's name is the name of what it describes. */
