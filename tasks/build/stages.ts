@@ -7,7 +7,7 @@ import { fetchFromFile, fetchSource } from '../lib/fetch/index.js';
 import { exists } from '../lib/files.js';
 import type { Fetched } from '../lib/sources.js';
 import type { BuildContext } from './context.js';
-import { fetchContext } from './context.js';
+import { fetchContext } from '../lib/fetch/for-run.js';
 import { compile } from './compile/index.js';
 import { ipvsSources, makeEnvironment, sourceDate, type MakeEnvironment } from './compile/make.js';
 import { configure, type ConfigureInput } from './configure/index.js';

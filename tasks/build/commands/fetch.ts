@@ -4,9 +4,10 @@ import { fetchSource, mirrorInto } from '../../lib/fetch/index.js';
 import { StageLog } from '../../lib/log.js';
 import type { Fetched, SourceSpec } from '../../lib/sources.js';
 import { runStages } from '../../lib/ui/stages.js';
-import { fetchContext, makeContext } from '../context.js';
+import { fetchContext } from '../../lib/fetch/for-run.js';
+import { makeContext } from '../context.js';
 import type { BuildOptions } from '../options.js';
-import { fetchFirst } from '../tools/sources.js';
+import { fetchFirst } from '../../lib/fetch/alternatives.js';
 import { toolSources } from '../tools/stage.js';
 
 /** Every source a build needs: base, patches, tools and what static tools are linked with; alternatives together. Equal ones once. */

@@ -8,11 +8,12 @@ import { patchesDir } from '../../lib/paths.js';
 import type { ToolFile } from '../types.js';
 import { buildTree, type Toolchain } from './autobuild.js';
 import { installTool, versionOf } from './install.js';
-import { ensureLibrary, MUSL_CC, staticEnv, type BuiltLibrary } from './libraries.js';
+import { linkKernelHeaders, MUSL_CC } from '../../lib/musl.js';
+import { ensureLibrary, staticEnv, type BuiltLibrary } from './libraries.js';
 import { loadRecipe } from './load.js';
 import type { Recipe, ToolSet, Variant } from './schema.js';
-import { linkKernelHeaders, makeCompat, makeKernelDir } from './shim.js';
-import { unpackFirst, type Fetch } from './sources.js';
+import { makeCompat, makeKernelDir } from './shim.js';
+import { unpackFirst, type Fetch } from '../../lib/fetch/alternatives.js';
 import { copyTree, prepareTree } from './tree.js';
 
 export interface BuildToolsInput {

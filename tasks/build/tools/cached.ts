@@ -9,7 +9,7 @@ import type { Fetched } from '../../lib/sources.js';
 import { gitId } from '../gitid.js';
 import type { ToolFile } from '../types.js';
 import { buildTools, type BuildToolsInput } from './build.js';
-import { MUSL_CC } from './libraries.js';
+import { MUSL_CC } from '../../lib/musl.js';
 import { loadLibrary, loadRecipe } from './load.js';
 
 /** Built tool sets in the cache: flavours on one base, and add-ons on all of them, share their tools. */

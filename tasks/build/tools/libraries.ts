@@ -1,23 +1,20 @@
-import { cp, mkdir, readFile, rename } from 'node:fs/promises';
+import { cp, mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digestOf, sha256 } from '../../lib/digest.js';
+import { digestOf } from '../../lib/digest.js';
 import { ExpectedError } from '../../lib/errors.js';
-import { run } from '../../lib/exec.js';
 import { exists, remove, writeAtomic } from '../../lib/files.js';
 import { withLock } from '../../lib/lock.js';
 import type { StageLog } from '../../lib/log.js';
+import { muslIdentity, MUSL_CC } from '../../lib/musl.js';
 import { patchesDir } from '../../lib/paths.js';
 import { buildTree, type Toolchain } from './autobuild.js';
 import { loadLibrary } from './load.js';
 import type { Library } from './schema.js';
-import { fetchFirst, tarballOf, type Fetch } from './sources.js';
+import { fetchFirst, tarballOf, type Fetch } from '../../lib/fetch/alternatives.js';
 import { unpackTar } from '../../lib/archive.js';
 import { prepareTree } from './tree.js';
 
 /** Libraries that static tools need, built with musl once and kept in the cache by what they are made from. */
-
-/** The compiler every static tool and library is built with. */
-export const MUSL_CC = 'musl-gcc';
 
 export interface LibraryInput {
   fetch: Fetch;
@@ -39,17 +36,6 @@ export interface BuiltLibrary {
   source: string;
   /** Where the archive came from. */
   from: string;
-}
-
-/** Identity of the musl toolchain: compiler, C library and kernel headers. */
-export async function muslIdentity(kernelHeaders: string, log?: StageLog): Promise<string> {
-  const { stdout } = await run([MUSL_CC, '--version'], {
-    log,
-    fail: { code: 'environment', what: 'musl-gcc does not run.', fix: 'Install musl-tools (musl-gcc on rpm hosts); build-kernel doctor --install does.' },
-  });
-  const libc = await run([MUSL_CC, '-print-file-name=libc.a'], { log });
-  const macros = await readFile(join(kernelHeaders, 'linux', 'version.h'), 'utf8');
-  return digestOf([stdout.split('\n')[0], (await exists(libc.stdout)) ? sha256(await readFile(libc.stdout)) : libc.stdout, macros]);
 }
 
 /**

@@ -1,37 +1,8 @@
-import { copyFile, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { run } from '../../lib/exec.js';
-import { exists, remove } from '../../lib/files.js';
-import type { StageLog } from '../../lib/log.js';
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { exists } from '../../lib/files.js';
 
 /** Small include and library folders that stand in for what a host of 2013 had. */
-
-/** Probes: a header of each folder that musl does not bring. The compiler says where this host keeps them. */
-const KERNEL_HEADERS = ['linux/version.h', 'asm/unistd.h', 'asm-generic/errno.h'] as const;
-
-/**
- * A folder with nothing but the kernel's user-space headers: musl-gcc sees none of the host's /usr/include, and giving
- * it all of that would mix in glibc's.
- * @param into made anew
- * @throws ExpectedError environment: the host has no such headers
- */
-export async function linkKernelHeaders(into: string, log?: StageLog): Promise<void> {
-  await remove(into);
-  await mkdir(into, { recursive: true });
-  for (const header of KERNEL_HEADERS) {
-    const { stdout } = await run(['gcc', '-E', '-M', '-x', 'c', '-'], {
-      input: `#include <${header}>\n`,
-      log,
-      fail: {
-        code: 'environment',
-        what: `The kernel's user-space header <${header}> is not installed.`,
-        fix: 'Install linux-libc-dev (kernel-headers on rpm hosts); build-kernel doctor --install does.',
-      },
-    });
-    const path = stdout.split(/[\s\\]+/).find((word) => word.endsWith(`/${header}`));
-    if (path) await symlink(dirname(path), join(into, header.split('/')[0] ?? ''));
-  }
-}
 
 /**
  * What keepalived's configure takes for a kernel source folder: it looks for net/ip_vs.h below include/, and without

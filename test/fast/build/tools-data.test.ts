@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadFlavours } from '../../../tasks/lib/flavours/catalog.js';
 import { isElf } from '../../../tasks/build/tools/elf.js';
 import { loadLibrary, loadRecipe, loadToolSet, toolSetNames } from '../../../tasks/build/tools/load.js';
-import { fetchFirst, tarballOf } from '../../../tasks/build/tools/sources.js';
+import { fetchFirst, tarballOf } from '../../../tasks/lib/fetch/alternatives.js';
 import { sha256File } from '../../../tasks/lib/digest.js';
 import { ExpectedError } from '../../../tasks/lib/errors.js';
 import { patchesDir } from '../../../tasks/lib/paths.js';

@@ -1,0 +1,59 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ExpectedError } from '../../lib/errors.js';
+import { run } from '../../lib/exec.js';
+import { artifactFile, verifyArtifact, type Manifest } from '../../lib/manifest.js';
+import type { StageLog } from '../../lib/log.js';
+import { isOldKernel, type GuestSystem } from './system.js';
+
+/** A guest system from an artifact folder: its kernel and modules, and its static tools. */
+
+/** dsnat-220+chroute */
+export function subjectOf(manifest: Manifest): string {
+  return [manifest.flavour, ...manifest.addons].join('+');
+}
+
+/**
+ * Unpacks an artifact for guests, after its files were hashed again.
+ * @param into scratch folder
+ * @throws ExpectedError package: not whole, or without static tools
+ */
+export async function systemFromArtifact(dir: string, into: string, log?: StageLog): Promise<{ system: GuestSystem; manifest: Manifest }> {
+  const folder = resolve(dir);
+  const manifest = await verifyArtifact(folder);
+  const kernel = artifactFile(folder, manifest, 'kernel-tar');
+  if (kernel === undefined) throw new ExpectedError({ code: 'package', what: `${folder} holds no kernel.`, fix: 'Build it again.' });
+  const unpacked = join(into, 'kernel');
+  const root = join(into, 'tools');
+  await mkdir(unpacked, { recursive: true });
+  await mkdir(root, { recursive: true });
+  await run(['tar', '-xzf', kernel, '-C', unpacked, '--no-same-owner'], { log });
+  const tools = artifactFile(folder, manifest, 'tools-tar', 'static');
+  if (tools !== undefined) await run(['tar', '-xzf', tools, '-C', root, '--no-same-owner'], { log });
+  else if (manifest.tools.length > 0) {
+    throw new ExpectedError({
+      code: 'package',
+      what: `${folder} holds no static tools, which a guest needs.`,
+      fix: `Build it with them: build-kernel ${manifest.flavour} --tools both`,
+    });
+  }
+  const { release } = manifest;
+  const images = (await readdir(join(unpacked, 'boot'))).filter((name) => name.startsWith('vmlinuz'));
+  const image = images[0];
+  if (image === undefined) throw new ExpectedError({ code: 'package', what: `${kernel} holds no boot/vmlinuz.`, fix: 'Build it again.' });
+  const old = isOldKernel(release);
+  return {
+    manifest,
+    system: {
+      subject: subjectOf(manifest),
+      source: folder,
+      release,
+      kernel: join(unpacked, 'boot', image),
+      root,
+      modules: join(unpacked, 'lib/modules', release),
+      cpu: old ? { tcg: 'qemu64', kvm: 'qemu64' } : { tcg: 'max', kvm: 'host' },
+      memory: old ? 256 : 512,
+      append: old ? '' : 'mitigations=off nokaslr',
+    },
+  };
+}

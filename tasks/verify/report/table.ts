@@ -1,0 +1,87 @@
+import { styleText } from 'node:util';
+import type { ScenarioResult, Status, VerifyReport } from '../types.js';
+import { oneLine, printable, wrap } from './text.js';
+import { transcript } from './transcript.js';
+import { STATUS_WORD, faultLine, isFailure, qemuOf, reasonOf, seconds, summaryLine, timesOf, toList, topologyOf, type Reports } from './words.js';
+
+export interface TableOptions {
+  /** Colours the status words. The caller knows whether a terminal reads it. */
+  colour?: boolean;
+  /** Columns that text is wrapped to (default 100); claims get at least 30 of them. */
+  width?: number;
+}
+
+/** Of a scenario that did not go well: so many of its last commands, so many last lines of each. */
+const LAST = { commands: 3, lines: 8 };
+
+const COLOUR: Readonly<Record<Status, 'green' | 'red' | 'yellow' | 'magenta' | 'gray'>> = {
+  pass: 'green',
+  fail: 'red',
+  broken: 'yellow',
+  unexpected: 'magenta',
+  skip: 'gray',
+  error: 'red',
+};
+
+/** The report for people on a terminal; no new line at its end. */
+export function renderTable(reports: Reports, options: TableOptions = {}): string {
+  return toList(reports)
+    .map((report) => [...header(report), '', rows(report, options).join('\n').trimEnd(), '', summaryLine(report.scenarios)].join('\n'))
+    .join('\n\n\n');
+}
+
+function header(report: VerifyReport): string[] {
+  return [
+    ['subject', oneLine(report.subject)],
+    ['release', oneLine(report.release)],
+    ['machine', `${qemuOf(report)}, ${report.accelerator}`],
+    ['topology', `${topologyOf(report)}, ${oneLine(report.nic)}`],
+    ['times', timesOf(report)],
+  ].map(([name = '', value = '']) => `${name.padEnd(10)}${value}`.trimEnd());
+}
+
+function rows(report: VerifyReport, options: TableOptions): string[] {
+  const { scenarios } = report;
+  const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map((text) => text.length));
+  const status = widest(scenarios.map((one) => STATUS_WORD[one.status]));
+  const name = widest(scenarios.map((one) => oneLine(one.name)));
+  const took = widest(scenarios.map((one) => seconds(one.seconds)));
+  const indent = ' '.repeat(status + name + 4);
+  const width = Math.max(30, (options.width ?? 100) - indent.length - took - 2);
+  return scenarios.flatMap((scenario) => {
+    const [claim = '', ...more] = wrap(scenario.claim, width);
+    const word = STATUS_WORD[scenario.status].padEnd(status);
+    return [
+      `${paint(word, scenario.status, options)}  ${oneLine(scenario.name).padEnd(name)}  ${claim.padEnd(width)}  ${seconds(scenario.seconds).padStart(took)}`,
+      ...[...more, ...why(scenario, width)].map((line) => indent + line),
+      ...details(scenario).map((line) => `    ${line}`.trimEnd()),
+    ];
+  });
+}
+
+function why(scenario: ScenarioResult, width: number): string[] {
+  return scenario.status === 'pass' ? [] : wrap(reasonOf(scenario), width).filter((line) => line !== '');
+}
+
+/** Bad checks and last commands of what must be mended; a fault whatever the status, as its log is worth a look. */
+function details(scenario: ScenarioResult): string[] {
+  const lines: string[] = [];
+  if (isFailure(scenario.status)) {
+    for (const check of scenario.checks.filter(({ ok }) => !ok)) {
+      lines.push(...field('check', check.what), ...field('expected', check.expected), ...field('seen', check.seen));
+    }
+    lines.push(...transcript(scenario.steps.slice(-LAST.commands), LAST.lines));
+  }
+  const { fault } = scenario;
+  if (fault) lines.push(...field('fault', faultLine(fault)), ...field('log', fault.log));
+  return lines.length > 0 ? [...lines, ''] : [];
+}
+
+function field(name: string, value: string): string[] {
+  return printable(value).split('\n').map((line, index) => (index === 0 ? name : '').padEnd(10) + line);
+}
+
+function paint(word: string, status: Status, options: TableOptions): string {
+  // Newer Nodes ask the stream by themselves, but the caller has decided.
+  return options.colour === true ? styleText(COLOUR[status], word, { validateStream: false }) : word;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/* One static program, several names: /init is the agent, the others send and answer traffic. */
+#include "guest.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	static const struct { const char *name; int (*run)(int, char **); } programs[] = {
+		{ "serve", serve_main }, { "connect", connect_main }, { "transfer", transfer_main },
+		{ "flows", flows_main }, { "probe", probe_main }, { "ping", ping_main },
+	};
+
+	if (getpid() == 1)
+		return agent_main();
+	for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof *programs; i++)
+		if (!strcmp(argv[1], programs[i].name))
+			return programs[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "usage: traffic serve|connect|transfer|flows|probe|ping …\n");
+	return 2;
+}
