@@ -122,6 +122,8 @@ export function configureScript(node: TopologyNode): string {
   lines.push('for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done');
   // Redirects would teach clients to go around the gateway.
   lines.push('for f in /proc/sys/net/ipv4/conf/*/send_redirects /proc/sys/net/ipv4/conf/*/accept_redirects; do echo 0 > $f; done');
+  // Three packets wait for an address by default: of more that begin at once, the first are lost, and TCP of 2.6.32 tries again after 3 s.
+  lines.push('for f in /proc/sys/net/ipv4/neigh/*/unres_qlen; do echo 1000 > $f; done');
   lines.push(`echo ${node.forwards ? '1' : '0'} > /proc/sys/net/ipv4/ip_forward`);
   lines.push('ip route flush cache 2>/dev/null');
   for (const route of node.routes) lines.push(`ip route replace ${route}`);
