@@ -9,6 +9,7 @@ import { fromSystem } from './lib/errors.js';
 import { makeIo, reportFailure, type Io } from './lib/io.js';
 import { packageRoot } from './lib/paths.js';
 import { applySettings } from './lib/settings.js';
+import { addVerifyOptions } from './verify/options.js';
 
 /** The command table: names, options, lazy imports. What a command does is in its verb's folder. */
 
@@ -121,6 +122,20 @@ command(
   },
   patch,
 ).option('--all-bases', 'try it on every base in the cache, also when it applies');
+
+const verifyCommand = command(
+  'verify <flavour>',
+  'boot what was built in QEMU, pass traffic through it, say which claims hold',
+  ['places', 'network', 'artifact'],
+  async (io, [name], options) => {
+    const [{ verify }, { toVerifyOptions }] = await Promise.all([import('./verify/command.js'), import('./verify/options.js')]);
+    const build = toBuildOptions(options);
+    await verify(io, { name: String(name), with: build.with, out: build.out, distro: options['distro'] === true }, toVerifyOptions(options), build);
+  },
+)
+  .option('--distro', "the distribution's own kernel, with this host's tools, in place of an artifact")
+  .addHelpText('after', examples(['verify dsnat-220', 'verify lvs-snat-v2 --topology vms --nic e1000', 'verify artifacts/dsnat-220 --scenario snat-tcp', 'verify iptables-snat --distro --json']));
+addVerifyOptions(verifyCommand);
 
 command('doctor', "what this machine lacks, and its package manager's command for it", ['places'], async (io, _args, options) => {
   const { doctorCommand } = await import('./doctor/command.js');

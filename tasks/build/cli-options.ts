@@ -23,19 +23,27 @@ const PLACES = [
   new Option('--cache <dir>', 'downloads and pristine trees, shared by all builds (default: the XDG cache folder)'),
 ];
 
-const SOURCES = [
-  new Option('--source <file>', "a file in place of the base's download; still verified"),
+/** Where anything may come from. */
+const NETWORK = [
   new Option('--mirror <dir|url>', 'look here first; a folder written by `fetch --into`, or a URL laid out like it (repeatable)').argParser(collect).default([]),
   new Option('--offline', 'never open a socket'),
+  new Option('--lock-file <file>', 'digests of unpinned files as first seen').default(DEFAULTS.lockFile),
+];
+
+const SOURCES = [
+  new Option('--source <file>', "a file in place of the base's download; still verified"),
+  ...NETWORK,
   new Option('--keyring <file>', 'OpenPGP public keys whose signatures are accepted too'),
   new Option('--allow-unsigned', 'take an SRPM without a usable signature; the manifest says so'),
   new Option('--allow-sha1', 'take SHA-1 signatures, as SRPMs of 2012 have (only for the file at hand)'),
-  new Option('--lock-file <file>', 'digests of unpinned files as first seen').default(DEFAULTS.lockFile),
   new Option('--prep <how>', 'unpack an SRPM directly, or by its own spec file').choices(['direct', 'rpmbuild']).default(DEFAULTS.prep),
 ];
 
+const WITH = new Option('--with <addon>', 'an add-on on top: chroute (repeatable)').argParser(collect).default([]);
+const OUT = new Option('--out <dir>', 'folder for artifacts, one below it per build').default(DEFAULTS.out);
+
 const KERNEL = [
-  new Option('--with <addon>', 'an add-on on top: chroute (repeatable)').argParser(collect).default([]),
+  WITH,
   new Option('--patch <file>', 'a patch of yours, after the series (repeatable)').argParser(collect).default([]),
   new Option('--config <gateway|distro|file>', 'kernel configuration: our small one, the one that comes with the source, or a .config').default(DEFAULTS.config),
   new Option('--set <symbol=value>', 'a configuration symbol, after all fragments (repeatable)').argParser(collect).default([]),
@@ -48,13 +56,13 @@ const KERNEL = [
 ];
 
 const RESULT = [
-  new Option('--out <dir>', 'folder for artifacts, one below it per build').default(DEFAULTS.out),
+  OUT,
   new Option('--tools <which>', 'tools for this host, static ones for EL6 hosts, both, or none').choices(['both', 'host', 'static', 'none']).default('both'),
   new Option('--no-packages', 'no rpm and deb, only tar.gz'),
 ];
 
-export type OptionGroup = 'places' | 'sources' | 'kernel' | 'result';
-const GROUPS: Record<OptionGroup, Option[]> = { places: PLACES, sources: SOURCES, kernel: KERNEL, result: RESULT };
+export type OptionGroup = 'places' | 'sources' | 'network' | 'kernel' | 'result' | 'artifact';
+const GROUPS: Record<OptionGroup, Option[]> = { places: PLACES, sources: SOURCES, network: NETWORK, kernel: KERNEL, result: RESULT, artifact: [WITH, OUT] };
 
 /** Adds groups of options to a command. */
 export function addOptions(command: Command, groups: readonly OptionGroup[]): Command {

@@ -22,6 +22,7 @@ export const EXIT_STATUS = {
   busy: 12,
   space: 13,
   command: 14,
+  verify: 15,
   interrupted: 130,
 } as const;
 

@@ -103,7 +103,9 @@ static void begin(struct flow *flow, const struct options *o, int number)
 		const char *any = to.ss_family == AF_INET ? "0.0.0.0" : "::";
 		socklen_t length = make_address(o->bind ? o->bind : any, o->source_port ? o->source_port + number : 0, &from);
 
-		setsockopt(flow->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		/* A port of our choice may be in TIME_WAIT; one of the kernel's choice must not be. */
+		if (o->source_port)
+			setsockopt(flow->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 		if (bind(flow->fd, (void *)&from, length))
 			return fail(flow, errno);
 	}

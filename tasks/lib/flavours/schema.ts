@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { LANGUAGES, type LanguageName } from '../gateway/languages.js';
 import { commitHex, fileSource, gitSource, aptSource, sha256Hex } from '../sources.js';
 
 /** Schemas of the data files under patches/: bases, flavours, compat series. Adding one needs no code. */
 
 const id = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes');
+const languageNames = Object.keys(LANGUAGES) as [LanguageName, ...LanguageName[]];
 const relative = z.string().regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, 'a relative path that stays inside its folder');
 
 /** Git tree ids of folders: which published version an unpacked kernel is. */
@@ -118,13 +120,15 @@ export const flavourSchema = z.strictObject({
   /** What the configuration language of its tools can say. */
   language: z
     .strictObject({
-      name: z.enum(['dsnat-zones', 'snat-rules', 'fwmark-snat', 'nat-service', 'fullnat', 'iptables', 'chroute']),
+      name: z.enum([...languageNames, 'chroute']),
       can: z.array(z.string()).default([]),
       cannot: z.array(z.string()).default([]),
     })
     .optional(),
   /** Known limits of the published code, in plain words. */
   limits: z.array(z.string()).default([]),
+  /** Scenarios of verify whose claim does not hold for this flavour, and why: upstream's own bug or limit. */
+  broken: z.record(id, z.string()).default({}),
   /** Flavours that cannot be stacked with it, and the reason. */
   conflicts: z.record(id, z.string()).default({}),
   /** not-applicable: why, and what to use instead. */

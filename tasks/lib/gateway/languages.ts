@@ -70,20 +70,24 @@ const dsnat: Language = {
 
 /** Zones: local addresses hang on source networks, which match in the order they were added. */
 function zones(name: string, addLocal: string, deleteLocal: string, serviceLocals: boolean): Language {
+  /** SNAT's zones; where services have no local addresses of their own, those of FULLNAT are the last zone's, for all other sources. */
+  const allZones = (spec: GatewaySpec): { from: string; pool: readonly string[] }[] => {
+    const locals = serviceLocals ? [] : [...new Set(spec.services.flatMap(({ local }) => local ?? []))];
+    return [...spec.snat, ...(locals.length > 0 ? [{ from: ANY, pool: locals }] : [])];
+  };
   return {
     commands(spec) {
       onlyKnows(name, spec.snat, ['from', 'pool']);
       return [
         ...(spec.snat.length === 0 ? [] : spec.protocols).map((protocol) => ['ipvsadm', '-A', flag(protocol), '0.0.0.0:0', '-s', 'rr']),
-        ...spec.snat.flatMap(({ from, pool }) => [['ipvsadm', '-K', '--zone', from], ...pool.map((address) => ['ipvsadm', addLocal, '--zone', from, '-z', address])]),
-        // Where only zones have local addresses, those of a FULLNAT service are a zone's for its clients.
+        ...allZones(spec).flatMap(({ from, pool }) => [['ipvsadm', '-K', '--zone', from], ...pool.map((address) => ['ipvsadm', addLocal, '--zone', from, '-z', address])]),
         ...services(spec.services, serviceLocals),
       ];
     },
     // -C leaves zones.
     clear: (spec) => [
       CLEAR,
-      ...spec.snat.flatMap(({ from, pool }) => [...pool.map((address) => ['ipvsadm', deleteLocal, '--zone', from, '-z', address]), ['ipvsadm', '-V', '--zone', from]]),
+      ...allZones(spec).flatMap(({ from, pool }) => [...pool.map((address) => ['ipvsadm', deleteLocal, '--zone', from, '-z', address]), ['ipvsadm', '-V', '--zone', from]]),
     ],
   };
 }

@@ -249,6 +249,19 @@ export class Lab {
     await this.must(this.node(node.name), configureScript(node));
   }
 
+  private readonly killed = new Set<string>();
+
+  /** Takes the power from a node's machine. */
+  async kill(name: NodeName): Promise<void> {
+    this.killed.add(name);
+    await this.machine(name).stop();
+  }
+
+  /** True when nothing can be asked of a node any more. */
+  down(name: NodeName): boolean {
+    return this.killed.has(name);
+  }
+
   /** Ends all machines; never fails. */
   async stop(): Promise<void> {
     await Promise.all([...this.machines.values()].map((machine) => machine.stop()));

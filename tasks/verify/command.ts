@@ -1,0 +1,173 @@
+import { mkdtemp } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { EXIT_STATUS, ExpectedError } from '../lib/errors.js';
+import { exists, remove } from '../lib/files.js';
+import { fetchContext, type FetchOptions } from '../lib/fetch/for-run.js';
+import { fetchSource } from '../lib/fetch/index.js';
+import { loadFlavour } from '../lib/flavours/catalog.js';
+import type { Io } from '../lib/io.js';
+import { StageLog } from '../lib/log.js';
+import { MANIFEST_NAME, type Manifest } from '../lib/manifest.js';
+import { defaultCacheDir } from '../lib/paths.js';
+import { runStages, type StageProgress } from '../lib/ui/stages.js';
+import { systemFromArtifact } from './guest/artifact.js';
+import { systemFromDistribution } from './guest/distro.js';
+import type { GuestSystem } from './guest/system.js';
+import { ensureUserland, type Userland } from './guest/userland.js';
+import type { VerifyOptions } from './options.js';
+import { countStatuses, isFailure, renderTable, writeReports } from './report/index.js';
+import { runScenarios } from './run.js';
+import type { Subject } from './scenarios/context.js';
+import { selectScenarios } from './select.js';
+import type { VerifyReport } from './types.js';
+import { findQemu, type Qemu } from './vm/qemu.js';
+
+/** `build-kernel verify`: boots what was built, passes traffic through it, reports. */
+
+export interface WhatToVerify {
+  /** Flavour or artifact folder. */
+  name: string;
+  /** Add-ons in the artifact's name. */
+  with: readonly string[];
+  /** Folder of artifacts. */
+  out: string;
+  /** The distribution's own kernel in place of the artifact's. */
+  distro: boolean;
+}
+
+/** What is needed before the first guest starts. */
+export interface Prepared {
+  system: GuestSystem;
+  subject: Subject;
+  broken: Readonly<Record<string, string>>;
+  userland: Userland;
+  qemu: Qemu;
+}
+
+/** Finds the artifact that a name means. @throws ExpectedError usage */
+async function artifactFolder({ name, with: addons, out }: WhatToVerify): Promise<string> {
+  if (await exists(join(name, MANIFEST_NAME))) return resolve(name);
+  const built = join(out, [name, ...addons].join('+'));
+  if (await exists(join(built, MANIFEST_NAME))) return resolve(built);
+  if (!name.includes('/') && !name.includes('+')) await loadFlavour(name);
+  throw new ExpectedError({
+    code: 'usage',
+    what: `There is no artifact of ${[name, ...addons].join('+')} in ${out}.`,
+    fix: `Build it first: build-kernel ${[name.split('+')[0] ?? name, ...addons.map((addon) => `--with ${addon}`)].join(' ')}; or name an artifact folder, or use --distro.`,
+  });
+}
+
+async function subjectOf(system: GuestSystem, flavourName: string, manifest: Manifest | undefined): Promise<{ subject: Subject; broken: Record<string, string> }> {
+  const flavour = await loadFlavour(flavourName);
+  const language = flavour.language?.name;
+  if (language === undefined || language === 'chroute') {
+    throw new ExpectedError({ code: 'usage', what: `The flavour ${flavourName} names no language that a gateway can be configured in.`, fix: 'Add `language:` to its data file.' });
+  }
+  const addons = await Promise.all((manifest?.addons ?? []).map((name) => loadFlavour(name)));
+  return {
+    broken: Object.assign({}, flavour.broken, ...addons.map((addon) => addon.broken)) as Record<string, string>,
+    subject: {
+      name: system.subject,
+      language,
+      addons: manifest?.addons ?? [],
+      release: system.release,
+      debug: manifest?.options['debugIpvs'] === true,
+      keepalived: await exists(join(system.root, 'usr/sbin/keepalived')),
+    },
+  };
+}
+
+/** Everything up to the first guest, as stages. */
+export function preparation(
+  what: WhatToVerify,
+  options: Pick<VerifyOptions, 'topology' | 'accel'>,
+  fetchOptions: FetchOptions,
+  scratch: string,
+  log: StageLog,
+  done: (prepared: Prepared) => void,
+): { title: string; run: (p: StageProgress) => Promise<void> }[] {
+  return [
+    {
+      title: 'prepare the guests',
+      run: async (p) => {
+        const context = fetchContext(fetchOptions, { log, progress: p }, () => undefined);
+        const cacheDir = resolve(fetchOptions.cache || defaultCacheDir());
+        const fetch = (source: Parameters<typeof fetchSource>[0]): ReturnType<typeof fetchSource> => fetchSource(source, context);
+        const found = what.distro
+          ? { system: await systemFromDistribution(scratch, { fetch, cacheDir, log, progress: (text) => { p.progress(text); } }), manifest: undefined }
+          : await systemFromArtifact(await artifactFolder(what), scratch, log);
+        const { subject, broken } = await subjectOf(found.system, found.manifest?.flavour ?? what.name, found.manifest);
+        const qemu = await findQemu(options.topology, found.system.cpu.kvm, options.accel);
+        if (qemu.noKvm !== undefined) log.line(`no KVM: ${qemu.noKvm}`);
+        const userland = await ensureUserland({
+          cacheDir,
+          fetch,
+          jobs: cpus().length,
+          log,
+          progress: (text) => {
+            p.progress(text);
+          },
+        });
+        p.note(`${found.system.release} with QEMU ${qemu.version}, ${qemu.accelerator === 'kvm' ? 'KVM' : 'emulated'}`);
+        done({ system: found.system, subject, broken, userland, qemu });
+      },
+    },
+  ];
+}
+
+/** Runs scenarios on one subject and writes the reports. */
+export async function verify(io: Io, what: WhatToVerify, options: VerifyOptions, fetchOptions: FetchOptions): Promise<void> {
+  const chosen = selectScenarios(options.scenarios, options.slow);
+  const name = what.distro ? `${what.name}-distro` : what.name.split('/').filter(Boolean).pop() ?? what.name;
+  const folder = resolve(options.report, [name, ...what.with].join('+'));
+  const scratch = await mkdtemp(join(tmpdir(), 'bk-'));
+  await remove(folder);
+  const log = new StageLog(join(folder, 'verify.log'));
+  let prepared: Prepared | undefined;
+  let report: VerifyReport | undefined;
+  try {
+    await runStages(
+      [
+        ...preparation(what, options, fetchOptions, scratch, log, (ready) => {
+          prepared = ready;
+        }),
+        {
+          title: 'run the scenarios',
+          run: async (p) => {
+            if (!prepared) throw new Error('nothing was prepared');
+            const { system, subject, broken, userland, qemu } = prepared;
+            report = await runScenarios({
+              system,
+              subject,
+              broken,
+              userland,
+              qemu,
+              topology: options.topology,
+              nic: options.nic,
+              scenarios: chosen,
+              folder,
+              log,
+              progress: (text) => {
+                p.progress(text);
+              },
+              note: (text) => {
+                p.note(text);
+              },
+            });
+          },
+        },
+      ],
+      { json: io.json, verbose: io.verbose },
+    );
+  } finally {
+    log.close();
+    await remove(scratch);
+  }
+  if (!report) throw new Error('no report was made');
+  await writeReports(folder, report, options.formats);
+  io.result({ ...report, counts: countStatuses(report.scenarios) });
+  io.print(renderTable(report, { colour: process.stdout.isTTY, width: process.stdout.columns }));
+  io.print(`Reports, console logs and captures: ${folder}`);
+  if (report.scenarios.some(({ status }) => isFailure(status))) process.exitCode = EXIT_STATUS.verify;
+}

@@ -1,0 +1,126 @@
+import { cp, mkdir, readdir, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ExpectedError } from '../../lib/errors.js';
+import { hasProgram, run } from '../../lib/exec.js';
+import { exists } from '../../lib/files.js';
+import type { Fetch } from '../../lib/fetch/alternatives.js';
+import type { StageLog } from '../../lib/log.js';
+import type { GuestSystem } from './system.js';
+
+/** A guest system from the distribution: its own kernel package, and this host's tools with the libraries they need. */
+
+export interface DistroInput {
+  fetch: Fetch;
+  cacheDir: string;
+  log?: StageLog;
+  progress: (text: string) => void;
+}
+
+/** Packages that depend on the current kernel image, by distribution. */
+const META = ['linux-image-amd64', 'linux-image-generic'];
+
+/** Names of the packages that hold the distribution's current kernel and its modules. */
+async function kernelPackages(log?: StageLog): Promise<{ image: string; modules?: string }> {
+  if (!(await hasProgram('apt-cache'))) {
+    throw new ExpectedError({ code: 'environment', what: 'The distribution\'s kernel can only be had with apt.', fix: 'Verify an artifact instead: build-kernel verify FLAVOUR.' });
+  }
+  for (const meta of META) {
+    const { stdout } = await run(['apt-cache', 'depends', meta], { log, ok: [0, 100] });
+    const image = /Depends: (linux-image-\S*\d\S*)/.exec(stdout)?.[1];
+    if (image === undefined) continue;
+    const { stdout: needs } = await run(['apt-cache', 'depends', image], { log, ok: [0, 100] });
+    const modules = /Depends: (linux-modules-\S+)/.exec(needs)?.[1];
+    return { image, ...(modules === undefined ? {} : { modules }) };
+  }
+  throw new ExpectedError({
+    code: 'environment',
+    what: 'apt knows no kernel package of this distribution.',
+    why: `asked for ${META.join(', ')}`,
+    fix: 'Run apt-get update, then the same command again.',
+  });
+}
+
+/** Tools of this host that a gateway is configured with. */
+const TOOLS = [
+  { program: 'ipvsadm', packages: 'ipvsadm' },
+  { program: 'iptables-legacy', packages: 'iptables' },
+  { program: 'nft', packages: 'nftables' },
+] as const;
+
+/** Shared libraries of a program, and its loader, as ldd finds them. */
+async function librariesOf(program: string): Promise<string[]> {
+  const { stdout } = await run(['ldd', program]);
+  return [...stdout.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] ?? '').filter(Boolean);
+}
+
+async function copyInto(root: string, path: string): Promise<void> {
+  const to = join(root, path);
+  await mkdir(dirname(to), { recursive: true });
+  await cp(await realpath(path), to, { dereference: true });
+}
+
+/** Folders with the extensions of iptables. */
+const XTABLES = ['/usr/lib/x86_64-linux-gnu/xtables', '/usr/lib64/xtables', '/usr/lib/xtables'];
+
+async function copyTools(root: string): Promise<void> {
+  const missing: string[] = [];
+  for (const { program, packages } of TOOLS) {
+    const { stdout } = await run(['sh', '-c', 'PATH="$PATH:/usr/sbin:/sbin" command -v "$1"', 'sh', program], { ok: [0, 1, 127] });
+    const path = stdout.trim();
+    if (path === '') {
+      missing.push(packages);
+      continue;
+    }
+    for (const library of await librariesOf(path)) await copyInto(root, library);
+    await mkdir(join(root, 'usr/sbin'), { recursive: true });
+    await cp(await realpath(path), join(root, 'usr/sbin', program === 'iptables-legacy' ? 'iptables' : program));
+  }
+  if (missing.length > 0) {
+    throw new ExpectedError({
+      code: 'environment',
+      what: `The tools to configure the distribution's kernel are missing: ${missing.join(', ')}.`,
+      fix: 'build-kernel doctor --install --for verify installs them.',
+    });
+  }
+  for (const folder of XTABLES) {
+    if (!(await exists(folder))) continue;
+    for (const name of await readdir(folder)) if (/^libx?t_|^libxt_|^libipt_/.test(name)) await copyInto(root, join(folder, name));
+  }
+}
+
+/**
+ * Fetches and unpacks the distribution's kernel; nothing is installed.
+ * @param into scratch folder
+ * @throws ExpectedError environment, network, offline
+ */
+export async function systemFromDistribution(into: string, input: DistroInput): Promise<GuestSystem> {
+  const { fetch, log, progress } = input;
+  const packages = await kernelPackages(log);
+  const unpacked = join(into, 'kernel');
+  await mkdir(unpacked, { recursive: true });
+  for (const name of [packages.image, packages.modules].filter((each) => each !== undefined)) {
+    progress(`fetching ${name}`);
+    const deb = await fetch({ kind: 'apt', package: name, source: false });
+    await run(['dpkg-deb', '-x', deb.path, unpacked], { log });
+  }
+  const image = (await readdir(join(unpacked, 'boot'))).find((name) => name.startsWith('vmlinuz-'));
+  if (image === undefined) throw new ExpectedError({ code: 'package', what: `${packages.image} holds no kernel image.` });
+  const release = image.slice('vmlinuz-'.length);
+  const modules = join(unpacked, 'lib/modules', release);
+  // A package has no modules.dep: its installation makes it.
+  await run(['depmod', '-b', unpacked, release], { log });
+  const root = join(into, 'tools');
+  await mkdir(root, { recursive: true });
+  await copyTools(root);
+  return {
+    subject: packages.image,
+    source: packages.image,
+    release,
+    kernel: join(unpacked, 'boot', image),
+    root,
+    modules,
+    cpu: { tcg: 'max', kvm: 'host' },
+    memory: 640,
+    append: 'mitigations=off nokaslr',
+  };
+}

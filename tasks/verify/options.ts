@@ -1,0 +1,73 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { environmentName } from '../lib/settings.js';
+import { NIC_MODULES, type Nic } from './guest/initramfs.js';
+import { FORMATS, type Format } from './report/index.js';
+
+/** Options of verify and shell as commander knows them. */
+
+export interface GuestOptions {
+  topology: 'netns' | 'vms';
+  nic: Nic;
+  accel?: 'kvm' | 'tcg';
+}
+
+export interface VerifyOptions extends GuestOptions {
+  scenarios: string[];
+  slow: boolean;
+  /** Folder of the report; one below it per subject. */
+  report: string;
+  formats: Format[];
+}
+
+const NICS = Object.keys(NIC_MODULES) as Nic[];
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function formats(value: string): Format[] {
+  return value.split(',').map((name) => {
+    const format = FORMATS.find((each) => each === name.trim());
+    if (!format) throw new InvalidArgumentError(`It must be a list of ${FORMATS.join(', ')}.`);
+    return format;
+  });
+}
+
+function guestOptions(): Option[] {
+  return [
+    new Option('--topology <kind>', 'netns: one machine with namespaces; vms: client, gateway and server are a machine each').choices(['netns', 'vms']).default('netns'),
+    new Option('--nic <model>', "the guests' network card").choices(NICS).default('virtio-net'),
+    new Option('--accel <how>', 'kvm or tcg, emulation (default: KVM when it can be used)').choices(['kvm', 'tcg']),
+  ].map((option) => option.env(environmentName(option.name())));
+}
+
+export function addGuestOptions(command: Command): Command {
+  for (const option of guestOptions()) command.addOption(option);
+  return command;
+}
+
+export function addVerifyOptions(command: Command): Command {
+  addGuestOptions(command);
+  return command
+    .addOption(new Option('--scenario <name>', 'only this scenario (repeatable)').argParser(collect).default([]))
+    .addOption(new Option('--slow', 'scenarios too that take minutes'))
+    .addOption(new Option('--report <dir>', 'folder for reports, one below it per subject').default('reports').env(environmentName('report')))
+    .addOption(new Option('--format <list>', `reports to write: ${FORMATS.join(',')}`).argParser(formats).default([...FORMATS], 'all'));
+}
+
+export function toGuestOptions(parsed: Record<string, unknown>): GuestOptions {
+  const accel = parsed['accel'];
+  return {
+    topology: parsed['topology'] === 'vms' ? 'vms' : 'netns',
+    nic: NICS.find((nic) => nic === parsed['nic']) ?? 'virtio-net',
+    ...(accel === 'kvm' || accel === 'tcg' ? { accel } : {}),
+  };
+}
+
+export function toVerifyOptions(parsed: Record<string, unknown>): VerifyOptions {
+  return {
+    ...toGuestOptions(parsed),
+    scenarios: (parsed['scenario'] as string[] | undefined) ?? [],
+    slow: parsed['slow'] === true,
+    report: String(parsed['report'] ?? 'reports'),
+    formats: (parsed['format'] as Format[] | undefined) ?? [...FORMATS],
+  };
+}
