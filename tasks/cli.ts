@@ -9,7 +9,7 @@ import { fromSystem } from './lib/errors.js';
 import { makeIo, reportFailure, type Io } from './lib/io.js';
 import { packageRoot } from './lib/paths.js';
 import { applySettings } from './lib/settings.js';
-import { addVerifyOptions } from './verify/options.js';
+import { addGuestOptions, addVerifyOptions } from './verify/options.js';
 
 /** The command table: names, options, lazy imports. What a command does is in its verb's folder. */
 
@@ -136,6 +136,29 @@ const verifyCommand = command(
   .option('--distro', "the distribution's own kernel, with this host's tools, in place of an artifact")
   .addHelpText('after', examples(['verify dsnat-220', 'verify lvs-snat-v2 --topology vms --nic e1000', 'verify artifacts/dsnat-220 --scenario snat-tcp', 'verify iptables-snat --distro --json']));
 addVerifyOptions(verifyCommand);
+
+const shellCommand = command(
+  'shell <flavour>',
+  'the guests of verify with a shell on the gateway, to look around',
+  ['places', 'network', 'artifact'],
+  async (io, [name], options) => {
+    const [{ shell }, { toGuestOptions }] = await Promise.all([import('./verify/shell.js'), import('./verify/options.js')]);
+    const build = toBuildOptions(options);
+    const wait = options['gdbWait'] === true;
+    await shell(
+      io,
+      { name: String(name), with: build.with, out: build.out, distro: options['distro'] === true },
+      { ...toGuestOptions(options), node: String(options['node']), gdb: wait || options['gdb'] === true, wait, work: build.work },
+      build,
+    );
+  },
+)
+  .option('--distro', "the distribution's own kernel, with this host's tools, in place of an artifact")
+  .option('--node <name>', 'with --topology vms: whose console to show', 'gateway')
+  .option('--gdb', "open QEMU's gdb stub and print the line to attach")
+  .option('--gdb-wait', 'the same, and wait for gdb before the first instruction')
+  .addHelpText('after', examples(['shell dsnat-220', 'shell dsnat-220 --topology vms --node client', 'shell lvs-snat-v2 --gdb']));
+addGuestOptions(shellCommand);
 
 command('doctor', "what this machine lacks, and its package manager's command for it", ['places'], async (io, _args, options) => {
   const { doctorCommand } = await import('./doctor/command.js');

@@ -11,8 +11,8 @@ import type { Userland } from './userland.js';
 
 /** Loaded at boot, in this order; what a kernel has built in is not in its modules.dep and is passed over. */
 const AT_BOOT = [
-  // Debian's kernels take crc32c by name at run time, which no dependency says.
-  'crc32c_intel', 'crc32c_generic',
+  // libcrc32c, which IPVS needs, takes crc32c by name at run time: no dependency says it.
+  'crc32c', 'crc32c_intel', 'crc32c_generic',
   'virtio_pci', 'virtio_console', 'virtio_net',
   'ipv6', 'veth', 'dummy', 'macvlan',
 ];

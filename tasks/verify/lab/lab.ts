@@ -24,8 +24,8 @@ export interface LabOptions {
   folder: string;
   /** For sockets; a short path. */
   sockets: string;
-  /** The gateway's console belongs to this terminal, and a shell is on it. */
-  shell?: boolean;
+  /** The console of this node belongs to our terminal, and a shell is on it. */
+  terminal?: NodeName;
   gdb?: MachineSpec['gdb'];
 }
 
@@ -147,7 +147,8 @@ export class Lab {
 
   private spec(name: string, network: string[]): MachineSpec {
     const { system, initramfs, topology } = this.options;
-    const shell = this.options.shell === true && (topology === 'netns' || name === 'gateway');
+    const { terminal } = this.options;
+    const shell = terminal !== undefined && (topology === 'netns' || name === terminal);
     return {
       name,
       kernel: system.kernel,
@@ -267,11 +268,9 @@ export class Lab {
     await Promise.all([...this.machines.values()].map((machine) => machine.stop()));
   }
 
-  /** Boots everything anew. */
-  async restart(): Promise<void> {
-    await this.stop();
-    this.machines.clear();
-    await this.start();
+  /** Waits until the machine with the terminal ends. */
+  async terminalEnds(): Promise<void> {
+    await Promise.race([...this.machines.values()].filter(({ spec }) => spec.terminal).map((machine) => machine.wait()));
   }
 }
 
