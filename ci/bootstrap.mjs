@@ -51,14 +51,14 @@ switch (verb) {
     cli('build', 'distro-snat', '--tools', 'none', ...rest);
     break;
   case 'test':
-    doctor('kernel', 'tools', 'package', 'test');
+    doctor('kernel', 'tools', 'package', 'verify', 'test');
     run(process.execPath, [join(root, 'ci/test-all.mjs'), ...rest]);
     break;
   case 'test:fast':
     vitest('--project', 'fast', ...rest);
     break;
   case 'test:slow':
-    doctor('kernel', 'tools', 'package', 'test');
+    doctor('kernel', 'tools', 'package', 'verify', 'test');
     vitest('--project', 'slow', ...rest);
     break;
   case 'bench':

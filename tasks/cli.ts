@@ -123,6 +123,12 @@ command(
   patch,
 ).option('--all-bases', 'try it on every base in the cache, also when it applies');
 
+/** dsnat-220+chroute, an artifact's name, is dsnat-220 with chroute. */
+function subjectName(name: string, addons: readonly string[]): { name: string; with: string[] } {
+  const [flavour = name, ...more] = name.includes('/') ? [name] : name.split('+');
+  return { name: flavour, with: [...more, ...addons] };
+}
+
 const verifyCommand = command(
   'verify <flavour>',
   'boot what was built in QEMU, pass traffic through it, say which claims hold',
@@ -130,7 +136,7 @@ const verifyCommand = command(
   async (io, [name], options) => {
     const [{ verify }, { toVerifyOptions }] = await Promise.all([import('./verify/command.js'), import('./verify/options.js')]);
     const build = toBuildOptions(options);
-    await verify(io, { name: String(name), with: build.with, out: build.out, distro: options['distro'] === true }, toVerifyOptions(options), build);
+    await verify(io, { ...subjectName(String(name), build.with), out: build.out, distro: options['distro'] === true }, toVerifyOptions(options), build);
   },
 )
   .option('--distro', "the distribution's own kernel, with this host's tools, in place of an artifact")
@@ -147,7 +153,7 @@ const shellCommand = command(
     const wait = options['gdbWait'] === true;
     await shell(
       io,
-      { name: String(name), with: build.with, out: build.out, distro: options['distro'] === true },
+      { ...subjectName(String(name), build.with), out: build.out, distro: options['distro'] === true },
       { ...toGuestOptions(options), node: String(options['node']), gdb: wait || options['gdb'] === true, wait, work: build.work },
       build,
     );
@@ -171,7 +177,7 @@ command('doctor', "what this machine lacks, and its package manager's command fo
 })
   .option('--install', 'install what is missing')
   .option('--yes', 'do not ask before installing')
-  .addOption(new Option('--for <purpose...>', 'what the machine is for').choices(['kernel', 'tools', 'package', 'test']).default(['kernel', 'tools', 'package']));
+  .addOption(new Option('--for <purpose...>', 'what the machine is for').choices(['kernel', 'tools', 'package', 'verify', 'test']).default(['kernel', 'tools', 'package']));
 
 command('clean [name...]', 'remove work folders (artifacts and cache stay)', ['places', 'kernel'], async (io, [names], options) => {
   const { clean } = await import('./build/commands/clean.js');

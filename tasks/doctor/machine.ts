@@ -27,7 +27,7 @@ export interface Places {
  */
 const SPACE: Record<keyof Places, number> = { work: 3 * GIB, cache: 1.5 * GIB, out: 0.5 * GIB };
 
-const all: Purpose[] = ['kernel', 'tools', 'package', 'test'];
+const all: Purpose[] = ['kernel', 'tools', 'package', 'verify', 'test'];
 const builds: Purpose[] = ['kernel', 'tools', 'package'];
 
 /** The nearest folder above that exists. */

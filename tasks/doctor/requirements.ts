@@ -1,6 +1,6 @@
 /** What each purpose needs from the machine: one table, read by the probes, the installer and the documentation. */
 
-export const PURPOSES = ['kernel', 'tools', 'package', 'test'] as const;
+export const PURPOSES = ['kernel', 'tools', 'package', 'verify', 'test'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** How to find out whether it is there. */
@@ -59,27 +59,27 @@ const names = (apt: string, dnf: string): Packages => ({ apt: [apt], dnf: [dnf] 
 export const REQUIREMENTS: readonly Requirement[] = [
   // Sources
   program('git', ['kernel', 'tools'], 'patches and trees are published in git', 'git'),
-  program('tar', ['kernel'], 'unpacks the sources', 'tar'),
-  program('bzip2', ['kernel'], 'SRPMs of 2012 hold a .tar.bz2', 'bzip2'),
+  program('tar', ['kernel', 'verify'], 'unpacks the sources', 'tar'),
+  program('bzip2', ['kernel', 'verify'], 'SRPMs of 2012 hold a .tar.bz2', 'bzip2'),
   program('gzip', ['kernel'], 'unpacks the sources', 'gzip'),
   program('xz', ['kernel'], 'unpacks the sources', names('xz-utils', 'xz')),
   program('rpm2cpio', ['kernel'], 'reads SRPMs', names('rpm2cpio', 'rpm')),
   program('rpmkeys', ['kernel'], 'checks the signatures of SRPMs', 'rpm'),
-  program('cpio', ['kernel'], 'reads SRPMs', 'cpio'),
+  program('cpio', ['kernel', 'verify'], 'reads SRPMs, makes initial file systems', 'cpio'),
   program('file', ['tools'], 'libtool looks at files with it', 'file'),
   // Patches
   program('patch', ['kernel', 'tools'], 'applies the series', 'patch'),
   program('diff', ['kernel'], 'shows what was edited', 'diffutils'),
   // Compiling
-  program('gcc', ['kernel', 'tools', 'test'], 'compiles the kernel', 'gcc'),
-  program('make', ['kernel', 'tools'], 'drives every build', 'make'),
+  program('gcc', ['kernel', 'tools', 'verify', 'test'], 'compiles the kernel', 'gcc'),
+  program('make', ['kernel', 'tools', 'verify'], 'drives every build', 'make'),
   program('ld', ['kernel', 'tools'], 'links', 'binutils'),
   program('bc', ['kernel'], 'computes timer constants', 'bc'),
   program('perl', ['kernel'], 'several scripts of the kernel', 'perl'),
   program('flex', ['kernel'], 'Kconfig', 'flex'),
   program('bison', ['kernel'], 'Kconfig', 'bison'),
-  program('depmod', ['kernel', 'package'], 'writes modules.dep', 'kmod'),
-  library('C library headers', ['kernel', 'tools'], 'the programs that a kernel build runs', 'libc6-dev', 'glibc-devel', { header: 'stdio.h' }),
+  program('depmod', ['kernel', 'package', 'verify'], 'writes modules.dep', 'kmod'),
+  library('C library headers', ['kernel', 'tools', 'verify'], 'the programs that a kernel build runs', 'libc6-dev', 'glibc-devel', { header: 'stdio.h' }),
   library('libelf', ['kernel'], 'kernels since 4.14 (objtool)', 'libelf-dev', 'elfutils-libelf-devel', { header: 'libelf.h', libs: ['elf'] }),
   library('libcrypto', ['kernel', 'tools'], 'keepalived; module signing in kernels since 4.3', 'libssl-dev', 'openssl-devel', { header: 'openssl/evp.h', libs: ['crypto'] }),
   // Tools
@@ -90,10 +90,15 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('autoconf', ['tools'], 'makes configure of iptables', 'autoconf'),
   program('automake', ['tools'], 'makes configure of iptables', 'automake'),
   program('libtoolize', ['tools'], 'makes configure of iptables', 'libtool'),
-  program('musl-gcc', ['tools'], 'static tools that run on any host', names('musl-tools', 'musl-gcc')),
+  program('musl-gcc', ['tools', 'verify'], 'static tools that run on any host, and what guests run', names('musl-tools', 'musl-gcc')),
   // Packages
   program('rpmbuild', ['package'], 'makes the RPMs', names('rpm', 'rpm-build')),
   program('dpkg-deb', ['package'], 'makes the debs', 'dpkg'),
+  // Guests
+  program('qemu-system-x86_64', ['verify'], 'boots what was built', names('qemu-system-x86', 'qemu-system-x86-core')),
+  program('ipvsadm', ['verify'], "--distro: configures the distribution's own kernel", 'ipvsadm'),
+  program('iptables-legacy', ['verify'], "--distro: configures the distribution's own kernel", names('iptables', 'iptables-legacy')),
+  program('nft', ['verify'], "--distro: configures the distribution's own kernel", 'nftables'),
   // The project's own tests
   program('script', ['test'], 'gives a test a terminal', names('bsdutils', 'util-linux')),
   program('gpg', ['test'], 'makes test keys', names('gnupg', 'gnupg2')),

@@ -16,7 +16,7 @@ import { systemFromDistribution } from './guest/distro.js';
 import type { GuestSystem } from './guest/system.js';
 import { ensureUserland, type Userland } from './guest/userland.js';
 import type { VerifyOptions } from './options.js';
-import { countStatuses, isFailure, renderTable, writeReports } from './report/index.js';
+import { isFailure, renderTable, toDocument, writeReports } from './report/index.js';
 import { runScenarios } from './run.js';
 import type { Subject } from './scenarios/context.js';
 import { selectScenarios } from './select.js';
@@ -166,7 +166,7 @@ export async function verify(io: Io, what: WhatToVerify, options: VerifyOptions,
   }
   if (!report) throw new Error('no report was made');
   await writeReports(folder, report, options.formats);
-  io.result({ ...report, counts: countStatuses(report.scenarios) });
+  io.result(toDocument(report));
   io.print(renderTable(report, { colour: process.stdout.isTTY, width: process.stdout.columns }));
   io.print(`Reports, console logs and captures: ${folder}`);
   if (report.scenarios.some(({ status }) => isFailure(status))) process.exitCode = EXIT_STATUS.verify;

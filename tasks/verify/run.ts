@@ -120,6 +120,7 @@ class Run {
     }
     try {
       await context?.end();
+      if (held) await context?.clearQuietly();
     } catch (error) {
       checkInterrupted();
       if (!(error instanceof GuestFault)) throw error;

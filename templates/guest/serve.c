@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * serve -t PORT… -u PORT… [-b ADDRESS] [-6]: the server outside.
+ * serve -t PORT… -u PORT… [-b ADDRESS] [-6] [-r FILE]: the server outside; FILE appears when it listens.
  *
  * TCP, a line each: "who" answers "who PEER LOCAL" (what this end sees, as ADDRESS:PORT); "echo …" comes back;
  * "get N SEED" sends N bytes of the stream and closes; "put N SEED" takes N bytes and answers "ok" or "bad POSITION".
@@ -260,17 +260,19 @@ static void on_datagram(struct end *end)
 int serve_main(int argc, char **argv)
 {
 	struct rlimit files = { 32768, 32768 };
-	const char *host = "0.0.0.0";
+	const char *host = "0.0.0.0", *ready = NULL;
 	int option, ends = 0;
 
 	setrlimit(RLIMIT_NOFILE, &files);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	epfd = epoll_create(64);
-	while ((option = getopt(argc, argv, "b:t:u:6")) > 0) {
+	while ((option = getopt(argc, argv, "b:t:u:6r:")) > 0) {
 		if (option == 'b')
 			host = optarg;
 		else if (option == '6')
 			host = "::";
+		else if (option == 'r')
+			ready = optarg;
 		else if (option == 't' || option == 'u')
 			ends += !!listen_on(host, atoi(optarg), option == 't' ? SOCK_STREAM : SOCK_DGRAM);
 		else
@@ -279,6 +281,8 @@ int serve_main(int argc, char **argv)
 	if (!ends)
 		return 2;
 	printf("ready\n");
+	if (ready)
+		close(open(ready, O_WRONLY | O_CREAT, 0644));
 	for (;;) {
 		struct epoll_event events[64];
 		int count = epoll_wait(epfd, events, 64, -1);

@@ -125,6 +125,8 @@ export function configureScript(node: TopologyNode): string {
   // Three packets wait for an address by default: of more that begin at once, the first are lost, and TCP of 2.6.32 tries again after 3 s.
   lines.push('for f in /proc/sys/net/ipv4/neigh/*/unres_qlen; do echo 1000 > $f; done');
   lines.push(`echo ${node.forwards ? '1' : '0'} > /proc/sys/net/ipv4/ip_forward`);
+  // What one scenario's connections leave behind must not decide the addresses of the next one's.
+  lines.push('for t in time_wait close last_ack close_wait fin_wait; do f=/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_$t; [ -e $f ] && echo 1 > $f; done');
   // The kernel itself loads schedulers by name.
   lines.push('echo /bin/modprobe > /proc/sys/kernel/modprobe');
   lines.push('ip route flush cache 2>/dev/null');

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { writeAtomic } from '../../lib/files.js';
 import type { VerifyReport } from '../types.js';
+import { toDocument } from './document.js';
 import { renderHtml } from './html.js';
 import { renderJunit } from './junit.js';
 import { renderTable } from './table.js';
 import { renderTap } from './tap.js';
 
+export { toDocument } from './document.js';
 export { renderMatrix } from './columns.js';
 export { renderHtml, type HtmlOptions } from './html.js';
 export { renderJunit } from './junit.js';
@@ -43,7 +45,7 @@ export async function writeReports(folder: string, report: VerifyReport, formats
 function render(format: Format, report: VerifyReport, folder: string): string {
   switch (format) {
     case 'json':
-      return JSON.stringify(report, null, 2);
+      return JSON.stringify(toDocument(report), null, 2);
     case 'text':
       return renderTable(report);
     case 'tap':

@@ -8,7 +8,8 @@ export const boot: Scenario = {
     const { subject } = context;
     const uname = await context.must('gateway', ['uname', '-r']);
     context.check('kernel release', subject.release, uname.stdout.trim(), uname.stdout.trim() === subject.release);
-    const loaded = await context.run('gateway', 'modprobe ip_vs && head -1 /proc/net/ip_vs');
+    // LVS v3 has no /proc/net/ip_vs: its tables are per CPU.
+    const loaded = await context.run('gateway', 'modprobe ip_vs && { cat /proc/net/ip_vs 2>/dev/null || ipvsadm -ln; } | head -1');
     context.check('IPVS', 'IP Virtual Server version …', loaded.stdout.trim() || loaded.stderr.trim(), loaded.stdout.includes('IP Virtual Server'));
     const tools = await context.run('gateway', 'for t in ipvsadm keepalived iptables nft; do p=$(command -v $t) && echo $t; done');
     for (const tool of tools.stdout.split('\n').filter(Boolean)) {

@@ -52,6 +52,7 @@ export class Context {
   private readonly starts = new Map<string, number>();
   private readonly cleanups: (() => Promise<void>)[] = [];
   private configured: GatewaySpec | undefined;
+  private servers = 0;
 
   constructor(
     readonly lab: Lab,
@@ -154,10 +155,19 @@ export class Context {
     if (this.configured) for (const command of LANGUAGES[this.subject.language].clear(this.configured)) await this.run(node, command);
   }
 
+  /** The same, without being recorded: the lab's own tidying. */
+  async clearQuietly(node: NodeName = 'gateway'): Promise<void> {
+    if (!this.configured || this.lab.down(node)) return;
+    await this.lab.node(node).sh(LANGUAGES[this.subject.language].clear(this.configured).map((command) => shellQuote(command)).join('\n'));
+  }
+
   /** Starts the answering program. @returns ends it and gives the peers it saw */
   async serve(node: NodeName, ports: { tcp?: readonly number[]; udp?: readonly number[] }): Promise<() => Promise<{ protocol: string; peer: string }[]>> {
-    const argv = ['traffic', 'serve', ...(ports.tcp ?? []).flatMap((port) => ['-t', String(port)]), ...(ports.udp ?? []).flatMap((port) => ['-u', String(port)])];
+    this.servers += 1;
+    const ready = `/tmp/serving-${String(this.servers)}`;
+    const argv = ['traffic', 'serve', '-r', ready, ...(ports.tcp ?? []).flatMap((port) => ['-t', String(port)]), ...(ports.udp ?? []).flatMap((port) => ['-u', String(port)])];
     const handle = await this.lab.node(node).start(argv);
+    await this.lab.node(node).sh(`i=0; while [ ! -e ${ready} ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i+1)); done; rm -f ${ready}`);
     let seen: { protocol: string; peer: string }[] | undefined;
     const finish = async (): Promise<{ protocol: string; peer: string }[]> => {
       if (seen) return seen;

@@ -4,7 +4,7 @@ import type { Scenario } from './context.js';
 import { debugLog } from './debug.js';
 import { keepalived, vrrp } from './keepalived.js';
 import { listing } from './listing.js';
-import { rangePersistent } from './netfilter.js';
+import { nftSnat, rangePersistent } from './netfilter.js';
 import { poolDistribution, poolExhaustion, poolPerClient } from './pool.js';
 import { reload } from './reload.js';
 import { algorithms, rules } from './rules.js';
@@ -27,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rules,
   algorithms,
   rangePersistent,
+  nftSnat,
   nat,
   fullnat,
   natBeside,

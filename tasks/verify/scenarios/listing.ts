@@ -1,16 +1,15 @@
-import { POOL, REMOTE } from '../lab/topology.js';
+import { CLIENT, POOL, REMOTE } from '../lab/topology.js';
 import type { Scenario } from './context.js';
 import { noSnat } from './snat.js';
 
-/** /proc/net/ip_vs_conn: the columns of `ipvsadm -lnc` are wrong on these kernels, this file is not. */
-function tableEntries(text: string): { client: string; server: string }[] {
+/** Addresses of each line of /proc/net/ip_vs_conn: the columns of `ipvsadm -lnc` are wrong on some kernels, this file is not. */
+function tableEntries(text: string): string[][] {
   const address = (hex: string): string => (hex.match(/../g) ?? []).map((byte) => parseInt(byte, 16)).join('.');
   return text
     .split('\n')
     .slice(1)
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields.length > 6)
-    .map((fields) => ({ client: address(fields[1] ?? ''), server: address(fields[3] ?? '') }));
+    .map((line) => line.split(/\s+/).filter((field) => /^[0-9A-F]{8}$/.test(field)).map(address))
+    .filter((fields) => fields.length > 0);
 }
 
 /** What the gateway's tools say of the traffic. */
@@ -31,7 +30,7 @@ export const listing: Scenario = {
       context.check('pool in ipvsadm -G', POOL.join(', '), shown.join(', ') || pools.stderr.trim() || 'none', shown.length === POOL.length);
     }
     const table = tableEntries((await context.must('gateway', ['cat', '/proc/net/ip_vs_conn'])).stdout);
-    const ours = table.filter(({ client }) => client.startsWith('192.168.') || (POOL as readonly string[]).includes(client));
+    const ours = table.filter((addresses) => addresses.includes(CLIENT) && addresses.some((address) => (POOL as readonly string[]).includes(address)));
     context.check('entries in /proc/net/ip_vs_conn', `at least ${String(made)}`, String(ours.length), ours.length >= made);
     const list = await context.run('gateway', ['ipvsadm', '-lnc']);
     const lines = list.stdout.split('\n').filter((line) => /^(TCP|UDP)\s/.test(line));

@@ -1,5 +1,7 @@
+import { LANGUAGES } from '../../lib/gateway/languages.js';
 import { POOL, REMOTE, REMOTE2 } from '../lab/topology.js';
-import type { Scenario } from './context.js';
+import { NotApplicable, type Scenario } from './context.js';
+import { checkNoLeak, checkTranslated } from './snat.js';
 import { showTally, tally } from './traffic.js';
 
 /** SNAT by netfilter: what the README of lvs-snat describes as the way without LVS. */
@@ -9,6 +11,7 @@ export const rangePersistent: Scenario = {
   notFor: ({ language }) => (language === 'iptables' || language === 'nftables' ? undefined : 'not configured by netfilter'),
   run: async (context) => {
     await context.serve('server', { tcp: [80] });
+    await context.run('gateway', 'sleep 2');
     await context.addresses('gateway', [...POOL].map((address) => ({ address, device: 'eth1' })));
     // Both servers must be reached by one interface for a rule with -o to take both.
     await context.must('gateway', ['ip', 'route', 'replace', `${REMOTE2}/32`, 'via', '203.0.113.2']);
@@ -30,5 +33,22 @@ export const rangePersistent: Scenario = {
       else context.check('addresses per client, all servers', 'more than one for some', sizes.join(', '), sizes.some((size) => size > 1));
       await context.must('gateway', context.subject.language === 'iptables' ? ['iptables', '-t', 'nat', '-F', 'POSTROUTING'] : ['nft', 'delete', 'table', 'ip', 'gateway']);
     }
+  },
+};
+
+export const nftSnat: Scenario = {
+  name: 'nft-snat',
+  claim: 'nftables sets up the same gateway: TCP, UDP and ping from inside leave as an address of the pool.',
+  notFor: ({ language }) => (language === 'iptables' || language === 'nftables' ? undefined : 'not configured by netfilter'),
+  run: async (context) => {
+    if (!(await context.lab.node('gateway').sh('command -v nft')).ok) throw new NotApplicable('there is no nft among the tools');
+    await context.addresses('gateway', POOL.map((address) => ({ address, device: 'eth1' })));
+    for (const command of LANGUAGES.nftables.commands(context.spec())) await context.must('gateway', command);
+    await context.serve('server', { tcp: [80], udp: [53] });
+    checkTranslated(context, await context.connect('client', REMOTE, 80, { count: 20 }), POOL, 20);
+    checkTranslated(context, await context.connect('client', REMOTE, 53, { count: 20, udp: true }), POOL, 20);
+    const pings = await context.ping('client', REMOTE, '-n', '2');
+    context.check('pings answered', '2 of 2', `${String(pings.filter(({ kind }) => kind === 'reply').length)} of 2`, pings.every(({ kind }) => kind === 'reply'));
+    await checkNoLeak(context, ['isp1']);
   },
 };

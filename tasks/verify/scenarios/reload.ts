@@ -6,7 +6,7 @@ import { showTally, tally } from './traffic.js';
 /** Configuration that changes while connections are open. */
 export const reload: Scenario = {
   name: 'reload',
-  claim: 'Taking the configuration away and giving it again, with one address more, breaks no open connection.',
+  claim: 'Giving the gateway a new configuration, with one address more, breaks no open connection.',
   notFor: noSnat,
   run: async (context) => {
     const pool = POOL.slice(0, 2);
@@ -14,9 +14,16 @@ export const reload: Scenario = {
     await context.serve('server', { tcp: [80] });
     const talking = await context.background('client', ['traffic', 'flows', '-n', '12', '-d', '4000', '-i', '100', REMOTE, '80'], 20_000);
     await context.run('client', 'sleep 1');
-    await context.clear();
     await context.addresses('gateway', [{ address: POOL[2], device: 'eth1' }]);
-    for (const command of context.commands(context.spec())) await context.must('gateway', command);
+    const { language } = context.subject;
+    if (language === 'iptables' || language === 'nftables') {
+      // With its last NAT rule netfilter gives up tracking, and open connections leave untranslated: the new rule comes before the old one goes.
+      for (const command of context.commands(context.spec())) await context.must('gateway', command);
+      await context.must('gateway', language === 'iptables' ? ['iptables', '-t', 'nat', '-D', 'POSTROUTING', '1'] : "nft delete rule ip gateway postrouting handle $(nft -a list chain ip gateway postrouting | sed -n 's/.*snat.*handle //p' | head -1)");
+    } else {
+      await context.clear();
+      for (const command of context.commands(context.spec())) await context.must('gateway', command);
+    }
     const after = await context.connect('client', REMOTE, 80, { count: 9 });
     const peers = tally(after.map(({ seen, error }) => seen?.address ?? error ?? '?'));
     context.check('new connections after the reload', '9 answered from the pool', showTally(peers), after.every(({ ok, seen }) => ok && (POOL as readonly string[]).includes(seen?.address ?? '')));
