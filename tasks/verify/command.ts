@@ -21,7 +21,7 @@ import { runScenarios } from './run.js';
 import type { Subject } from './scenarios/context.js';
 import { selectScenarios } from './select.js';
 import type { VerifyReport } from './types.js';
-import { findQemu, type Qemu } from './vm/qemu.js';
+import { chooseAccelerator, findQemu, type Qemu } from './vm/qemu.js';
 
 /** `build-kernel verify`: boots what was built, passes traffic through it, reports. */
 
@@ -81,7 +81,7 @@ async function subjectOf(system: GuestSystem, flavourName: string, manifest: Man
 /** Everything up to the first guest, as stages. */
 export function preparation(
   what: WhatToVerify,
-  options: Pick<VerifyOptions, 'topology' | 'accel'>,
+  options: Pick<VerifyOptions, 'topology' | 'accel' | 'append'>,
   fetchOptions: FetchOptions,
   scratch: string,
   log: StageLog,
@@ -91,6 +91,7 @@ export function preparation(
     {
       title: 'prepare the guests',
       run: async (p) => {
+        const installed = await findQemu(options.topology);
         const context = fetchContext(fetchOptions, { log, progress: p }, () => undefined);
         const cacheDir = resolve(fetchOptions.cache || defaultCacheDir());
         const fetch = (source: Parameters<typeof fetchSource>[0]): ReturnType<typeof fetchSource> => fetchSource(source, context);
@@ -98,7 +99,7 @@ export function preparation(
           ? { system: await systemFromDistribution(scratch, { fetch, cacheDir, log, progress: (text) => { p.progress(text); } }), manifest: undefined }
           : await systemFromArtifact(await artifactFolder(what), scratch, log);
         const { subject, broken } = await subjectOf(found.system, found.manifest?.flavour ?? what.name, found.manifest);
-        const qemu = await findQemu(options.topology, found.system.cpu.kvm, options.accel);
+        const qemu = await chooseAccelerator(installed, found.system.cpu.kvm, options.accel);
         if (qemu.noKvm !== undefined) log.line(`no KVM: ${qemu.noKvm}`);
         const userland = await ensureUserland({
           cacheDir,
@@ -110,7 +111,7 @@ export function preparation(
           },
         });
         p.note(`${found.system.release} with QEMU ${qemu.version}, ${qemu.accelerator === 'kvm' ? 'KVM' : 'emulated'}`);
-        done({ system: found.system, subject, broken, userland, qemu });
+        done({ system: { ...found.system, append: `${found.system.append} ${options.append}`.trim() }, subject, broken, userland, qemu });
       },
     },
   ];
@@ -145,6 +146,7 @@ export async function verify(io: Io, what: WhatToVerify, options: VerifyOptions,
               qemu,
               topology: options.topology,
               nic: options.nic,
+              bootTimeout: options.bootTimeout,
               scenarios: chosen,
               folder,
               log,

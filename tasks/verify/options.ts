@@ -9,6 +9,10 @@ export interface GuestOptions {
   topology: 'netns' | 'vms';
   nic: Nic;
   accel?: 'kvm' | 'tcg';
+  /** Added to the kernel's command line. */
+  append: string;
+  /** Seconds a guest may take to its first word. */
+  bootTimeout: number;
 }
 
 export interface VerifyOptions extends GuestOptions {
@@ -31,11 +35,18 @@ function formats(value: string): Format[] {
   });
 }
 
+function seconds(value: string): number {
+  if (!/^[1-9]\d*$/.test(value)) throw new InvalidArgumentError('It must be a whole number of seconds.');
+  return Number(value);
+}
+
 function guestOptions(): Option[] {
   return [
     new Option('--topology <kind>', 'netns: one machine with namespaces; vms: client, gateway and server are a machine each').choices(['netns', 'vms']).default('netns'),
     new Option('--nic <model>', "the guests' network card").choices(NICS).default('virtio-net'),
     new Option('--accel <how>', 'kvm or tcg, emulation (default: KVM when it can be used)').choices(['kvm', 'tcg']),
+      new Option('--append <text>', "added to the guests' kernel command line").default(''),
+    new Option('--boot-timeout <seconds>', 'how long a guest may take to come up').argParser(seconds).default(90),
   ].map((option) => option.env(environmentName(option.name())));
 }
 
@@ -59,6 +70,8 @@ export function toGuestOptions(parsed: Record<string, unknown>): GuestOptions {
     topology: parsed['topology'] === 'vms' ? 'vms' : 'netns',
     nic: NICS.find((nic) => nic === parsed['nic']) ?? 'virtio-net',
     ...(accel === 'kvm' || accel === 'tcg' ? { accel } : {}),
+    append: typeof parsed['append'] === 'string' ? parsed['append'] : '',
+    bootTimeout: Number(parsed['bootTimeout'] ?? 90),
   };
 }
 

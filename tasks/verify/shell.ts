@@ -80,6 +80,7 @@ export async function shell(io: Io, what: WhatToVerify, options: ShellOptions, f
       topology: options.topology,
       nodes: 'gateway',
       nic: options.nic,
+      bootTimeout: options.bootTimeout,
       folder: join(scratch, 'out'),
       sockets: join(scratch, 's'),
       terminal: node,

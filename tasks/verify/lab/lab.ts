@@ -20,6 +20,8 @@ export interface LabOptions {
   topology: 'netns' | 'vms';
   nodes: TopologyName;
   nic: Nic;
+  /** Seconds a guest may take to come up. */
+  bootTimeout: number;
   /** For logs and captures. */
   folder: string;
   /** For sockets; a short path. */
@@ -157,6 +159,7 @@ export class Lab {
       memory: topology === 'netns' ? system.memory + 128 : system.memory,
       cpu: system.cpu[this.options.qemu.accelerator],
       network,
+      bootTimeout: this.options.bootTimeout,
       ...(shell ? { terminal: true } : {}),
       ...(this.options.gdb && (topology === 'netns' || name === 'gateway') ? { gdb: this.options.gdb } : {}),
     };

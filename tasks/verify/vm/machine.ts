@@ -22,6 +22,8 @@ export interface MachineSpec {
   cpu: string;
   /** QEMU arguments of the network. */
   network: string[];
+  /** Seconds to the agent's first word: emulated and beside others, a distribution's kernel needs 25 s. */
+  bootTimeout: number;
   /** Waits for gdb before the first instruction when `wait`; the stub listens on a unix socket or a TCP port of loopback. */
   gdb?: { address: string; wait: boolean };
   /** The guest's console belongs to this terminal. */
@@ -36,8 +38,6 @@ export class GuestFault extends Error {
   }
 }
 
-/** How long a guest may take to its first word, ms: emulated and beside others, a distribution's kernel needs 9 s. */
-export const BOOT_TIMEOUT = 90_000;
 /** What the agent may take longer than the time-out it was given, ms. */
 const GRACE = 15_000;
 /** After a fault the rest of the trace comes; then the guest is ended. */
@@ -134,9 +134,9 @@ export class Machine {
     await Promise.race([attached, this.ended]);
     const timer = setTimeout(
       () => {
-        this.setFault(findFault(this.lines) ?? { kind: 'no-boot', what: `no word from the guest in ${String(BOOT_TIMEOUT / 1000)} s`, trace: this.lines.slice(-30) });
+        this.setFault(findFault(this.lines) ?? { kind: 'no-boot', what: `no word from the guest in ${String(this.spec.bootTimeout)} s`, trace: this.lines.slice(-30) });
       },
-      this.spec.gdb?.wait ? 2 ** 31 - 1 : BOOT_TIMEOUT,
+      this.spec.gdb?.wait ? 2 ** 31 - 1 : this.spec.bootTimeout * 1000,
     );
     try {
       // What ends the wait early is the channel's close: a request on it fails with the fault.

@@ -57,11 +57,9 @@ async function kvmFault(cpu: string): Promise<string | undefined> {
 
 /**
  * Finds QEMU.
- * @param cpu model that guests get under KVM
- * @param wanted forces an accelerator; by default KVM when it can be used
- * @throws ExpectedError environment: not installed, too old, or KVM was asked for and cannot be used
+ * @throws ExpectedError environment: not installed, or too old for the topology
  */
-export async function findQemu(topology: 'netns' | 'vms', cpu: string, wanted?: 'kvm' | 'tcg'): Promise<Qemu> {
+export async function findQemu(topology: 'netns' | 'vms'): Promise<Pick<Qemu, 'program' | 'version'>> {
   if (!(await hasProgram(PROGRAM))) {
     throw new ExpectedError({
       code: 'environment',
@@ -73,13 +71,21 @@ export async function findQemu(topology: 'netns' | 'vms', cpu: string, wanted?: 
   const version = /version (\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1] ?? '0';
   const number = Number(/^\d+\.\d+/.exec(version)?.[0]);
   const needs = topology === 'vms' ? VMS_NEEDS : NEEDS;
-  if (number < needs) {
-    throw new ExpectedError({
-      code: 'environment',
-      what: `QEMU ${version} is too old for the ${topology} topology, which needs ${String(needs)} or later.`,
-      fix: topology === 'vms' && number >= NEEDS ? 'Use --topology netns, or install a newer QEMU.' : 'Install a newer QEMU.',
-    });
-  }
+  if (number >= needs) return { program: PROGRAM, version };
+  throw new ExpectedError({
+    code: 'environment',
+    what: `QEMU ${version} is too old for the ${topology} topology, which needs ${String(needs)} or later.`,
+    fix: topology === 'vms' && number >= NEEDS ? 'Use --topology netns, or install a newer QEMU.' : 'Install a newer QEMU.',
+  });
+}
+
+/**
+ * Chooses how guests run.
+ * @param cpu model that guests get under KVM
+ * @param wanted forces an accelerator; by default KVM when it can be used
+ * @throws ExpectedError environment: KVM was asked for and cannot be used
+ */
+export async function chooseAccelerator(qemu: Pick<Qemu, 'program' | 'version'>, cpu: string, wanted?: 'kvm' | 'tcg'): Promise<Qemu> {
   const fault = wanted === 'tcg' ? undefined : await kvmFault(cpu);
   if (wanted === 'kvm' && fault !== undefined) {
     throw new ExpectedError({
@@ -89,5 +95,5 @@ export async function findQemu(topology: 'netns' | 'vms', cpu: string, wanted?: 
       fix: 'Leave out --accel kvm (emulation works everywhere, slower), or join the group kvm on a host with virtualisation.',
     });
   }
-  return { program: PROGRAM, version, ...(fault === undefined ? {} : { noKvm: fault }), accelerator: wanted ?? (fault === undefined ? 'kvm' : 'tcg') };
+  return { ...qemu, ...(fault === undefined ? {} : { noKvm: fault }), accelerator: wanted ?? (fault === undefined ? 'kvm' : 'tcg') };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { FORMATS, renderHtml, renderJunit, renderMatrix, renderTable, renderTap, summaryLine, writeReports } from '../../../tasks/verify/report/index.js';
+import { FORMATS, renderHtml, renderJunit, renderMatrix, renderTable, renderTap, toDocument, summaryLine, writeReports } from '../../../tasks/verify/report/index.js';
 import { layoutTopology, type Rectangle } from '../../../tasks/verify/report/layout.js';
 import { renderTopology } from '../../../tasks/verify/report/svg.js';
 import { printable, wrap } from '../../../tasks/verify/report/text.js';
@@ -380,7 +380,7 @@ describe('writeReports', () => {
       expect((await readdir(join(folder, 'new'))).sort()).toEqual(['report.json', 'report.tap']);
       await writeReports(folder, hostileReport(), FORMATS);
       expect((await readdir(folder)).sort()).toEqual(['junit.xml', 'new', 'report.html', 'report.json', 'report.tap', 'report.txt']);
-      expect(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'))).toEqual(hostileReport());
+      expect(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'))).toEqual(JSON.parse(JSON.stringify(toDocument(hostileReport()))));
       for (const name of ['junit.xml', 'report.html']) parseMarkup(await readFile(join(folder, name), 'utf8'));
       for (const name of ['report.txt', 'report.tap']) expect(await readFile(join(folder, name), 'utf8')).toMatch(/[^\n]\n$/);
     } finally {
