@@ -6,7 +6,7 @@ import { formatDuration } from '../../lib/ui/format.js';
 const OBJECT = /^ {2}(?:CC|AS)(?: \[M\])?\s+(\S+)/;
 
 /** The first line that stops a build. Warnings turned into errors count; make's own "Error 1" lines come after. */
-const ERROR = /(: (fatal )?error: |undefined reference to|: multiple definition of|^ERROR: |Error: |^ld: |No rule to make target|internal compiler error|Segmentation fault)/;
+const ERROR = /(: (fatal )?error: |undefined reference to|: multiple definition of|^ERROR: |Error: |^ld: (?!warning: |NOTE: )|No rule to make target|internal compiler error|Segmentation fault)/;
 
 export class MakeOutput {
   objects = 0;
