@@ -14,6 +14,7 @@ int transfer_main(int argc, char **argv);
 int flows_main(int argc, char **argv);
 int probe_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
+int flood_main(int argc, char **argv);
 int agent_main(void);
 
 /* Milliseconds of guest time since boot. */
