@@ -13,7 +13,7 @@ import { defaultCacheDir } from '../lib/paths.js';
 import { runStages, type StageProgress } from '../lib/ui/stages.js';
 import { systemFromArtifact } from './guest/artifact.js';
 import { systemFromDistribution } from './guest/distro.js';
-import type { GuestSystem } from './guest/system.js';
+import { isOldKernel, type GuestSystem } from './guest/system.js';
 import { ensureUserland, type Userland } from './guest/userland.js';
 import type { VerifyOptions } from './options.js';
 import { isFailure, renderTable, toDocument, writeReports } from './report/index.js';
@@ -43,6 +43,7 @@ export interface Prepared {
   broken: Readonly<Record<string, string>>;
   userland: Userland;
   qemu: Qemu;
+  topology: 'netns' | 'vms';
 }
 
 /** Finds the artifact that a name means. @throws ExpectedError usage */
@@ -91,7 +92,7 @@ export function preparation(
     {
       title: 'prepare the guests',
       run: async (p) => {
-        const installed = await findQemu(options.topology);
+        const installed = await findQemu(options.topology ?? 'netns');
         const context = fetchContext(fetchOptions, { log, progress: p }, () => undefined);
         const cacheDir = resolve(fetchOptions.cache || defaultCacheDir());
         const fetch = (source: Parameters<typeof fetchSource>[0]): ReturnType<typeof fetchSource> => fetchSource(source, context);
@@ -99,6 +100,8 @@ export function preparation(
           ? { system: await systemFromDistribution(scratch, { fetch, cacheDir, log, progress: (text) => { p.progress(text); } }), manifest: undefined }
           : await systemFromArtifact(await artifactFolder(what), scratch, log);
         const { subject, broken } = await subjectOf(found.system, found.manifest?.flavour ?? what.name, found.manifest);
+        const topology = options.topology ?? (isOldKernel(found.system.release) ? 'vms' : 'netns');
+        await findQemu(topology);
         const qemu = await chooseAccelerator(installed, found.system.cpu.kvm, options.accel);
         if (qemu.noKvm !== undefined) log.line(`no KVM: ${qemu.noKvm}`);
         const userland = await ensureUserland({
@@ -111,7 +114,7 @@ export function preparation(
           },
         });
         p.note(`${found.system.release} with QEMU ${qemu.version}, ${qemu.accelerator === 'kvm' ? 'KVM' : 'emulated'}`);
-        done({ system: { ...found.system, append: `${found.system.append} ${options.append}`.trim() }, subject, broken, userland, qemu });
+        done({ system: { ...found.system, append: `${found.system.append} ${options.append}`.trim() }, subject, broken, userland, qemu, topology });
       },
     },
   ];
@@ -137,14 +140,14 @@ export async function verify(io: Io, what: WhatToVerify, options: VerifyOptions,
           title: 'run the scenarios',
           run: async (p) => {
             if (!prepared) throw new Error('nothing was prepared');
-            const { system, subject, broken, userland, qemu } = prepared;
+            const { system, subject, broken, userland, qemu, topology } = prepared;
             report = await runScenarios({
               system,
               subject,
               broken,
               userland,
               qemu,
-              topology: options.topology,
+              topology,
               nic: options.nic,
               bootTimeout: options.bootTimeout,
               scenarios: chosen,

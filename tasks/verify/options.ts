@@ -6,7 +6,8 @@ import { FORMATS, type Format } from './report/index.js';
 /** Options of verify and shell as commander knows them. */
 
 export interface GuestOptions {
-  topology: 'netns' | 'vms';
+  /** Left out: machines for 2.6.32, whose IPVS knows no namespaces; namespaces for others. */
+  topology?: 'netns' | 'vms';
   nic: Nic;
   accel?: 'kvm' | 'tcg';
   /** Added to the kernel's command line. */
@@ -42,7 +43,7 @@ function seconds(value: string): number {
 
 function guestOptions(): Option[] {
   return [
-    new Option('--topology <kind>', 'netns: one machine with namespaces; vms: client, gateway and server are a machine each').choices(['netns', 'vms']).default('netns'),
+    new Option('--topology <kind>', 'netns: one machine with namespaces; vms: a machine for client, gateway and server each (default: vms for 2.6.32, whose IPVS knows no namespaces)').choices(['netns', 'vms']),
     new Option('--nic <model>', "the guests' network card").choices(NICS).default('virtio-net'),
     new Option('--accel <how>', 'kvm or tcg, emulation (default: KVM when it can be used)').choices(['kvm', 'tcg']),
       new Option('--append <text>', "added to the guests' kernel command line").default(''),
@@ -66,8 +67,9 @@ export function addVerifyOptions(command: Command): Command {
 
 export function toGuestOptions(parsed: Record<string, unknown>): GuestOptions {
   const accel = parsed['accel'];
+  const topology = parsed['topology'];
   return {
-    topology: parsed['topology'] === 'vms' ? 'vms' : 'netns',
+    ...(topology === 'vms' || topology === 'netns' ? { topology } : {}),
     nic: NICS.find((nic) => nic === parsed['nic']) ?? 'virtio-net',
     ...(accel === 'kvm' || accel === 'tcg' ? { accel } : {}),
     append: typeof parsed['append'] === 'string' ? parsed['append'] : '',

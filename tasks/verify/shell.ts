@@ -65,7 +65,7 @@ export async function shell(io: Io, what: WhatToVerify, options: ShellOptions, f
     );
     const { prepared } = got;
     if (!prepared) throw new Error('nothing was prepared');
-    const { system, userland, qemu } = prepared;
+    const { system, userland, qemu, topology } = prepared;
     const initramfs = await makeInitramfs({ system, userland, nic: options.nic, folder: scratch, log });
     const port = options.gdb ? await freePort() : undefined;
     if (port !== undefined) {
@@ -77,7 +77,7 @@ export async function shell(io: Io, what: WhatToVerify, options: ShellOptions, f
       system,
       initramfs,
       qemu,
-      topology: options.topology,
+      topology,
       nodes: 'gateway',
       nic: options.nic,
       bootTimeout: options.bootTimeout,
