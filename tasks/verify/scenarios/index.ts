@@ -10,6 +10,7 @@ import { reload } from './reload.js';
 import { algorithms, rules } from './rules.js';
 import { fullnat, fullnatBeside, nat, natBeside } from './services.js';
 import { icmp, privacy, snatTcp, snatUdp, sourcePorts, transfer } from './snat.js';
+import { unload } from './unload.js';
 import { zones } from './zones.js';
 
 /** All scenarios, in the order they are run and shown. */
@@ -35,6 +36,7 @@ export const SCENARIOS: readonly Scenario[] = [
   listing,
   keepalived,
   reload,
+  unload,
   chroute,
   debugLog,
   poolExhaustion,

@@ -85,6 +85,8 @@ export class Machine {
       '-display', 'none',
       '-accel', kvm ? 'kvm' : 'tcg',
       '-cpu', spec.cpu,
+      // With one possible CPU the emulator leaves memory barriers out (QEMU before 8.0), and virtio queues stall now and then.
+      ...(kvm ? [] : ['-smp', '1,maxcpus=2']),
       '-m', String(spec.memory),
       '-kernel', spec.kernel,
       '-initrd', spec.initramfs,
