@@ -15,7 +15,7 @@ export interface Interface {
   /** eth0 … in the order of the machine's slots. */
   name: string;
   segment: Segment;
-  /** With prefix length. */
+  /** With prefix length; IPv4 and IPv6. */
   addresses: string[];
 }
 
@@ -51,6 +51,13 @@ export const REMOTE2 = '192.0.2.20';
 export const POOL = ['203.0.113.100', '203.0.113.101', '203.0.113.102'] as const;
 /** … and of ISP 2's. */
 export const POOL2 = ['198.51.100.100', '198.51.100.101'] as const;
+/** The same network in IPv6. */
+export const INSIDE6 = 'fd00:40::1';
+export const CLIENT6 = 'fd00:40::10';
+export const OUTSIDE6 = '2001:db8:1::1';
+export const ISP6 = '2001:db8:1::2';
+export const REMOTE6 = '2001:db8:ffff::10';
+export const POOL6 = ['2001:db8:1::100', '2001:db8:1::101', '2001:db8:1::102'] as const;
 /** A virtual service's address outside, and its local addresses inside. */
 export const SERVICE = '203.0.113.50';
 export const LOCALS = ['192.168.40.201', '192.168.40.202'] as const;
@@ -58,9 +65,9 @@ export const LOCALS = ['192.168.40.201', '192.168.40.202'] as const;
 const CLIENT_NODE: TopologyNode = {
   name: 'client',
   role: 'client',
-  interfaces: [{ name: 'eth0', segment: 'inside', addresses: [...CLIENTS.map((address) => `${address}/24`), `${CLIENT2}/24`] }],
+  interfaces: [{ name: 'eth0', segment: 'inside', addresses: [...CLIENTS.map((address) => `${address}/24`), `${CLIENT2}/24`, `${CLIENT6}/64`] }],
   loopback: [],
-  routes: [`default via ${INSIDE}`],
+  routes: [`default via ${INSIDE}`, `default via ${INSIDE6}`],
   forwards: false,
 };
 
@@ -68,25 +75,25 @@ const SERVER_NODE: TopologyNode = {
   name: 'server',
   role: 'server',
   interfaces: [
-    { name: 'eth0', segment: 'isp1', addresses: [`${ISP1}/24`] },
+    { name: 'eth0', segment: 'isp1', addresses: [`${ISP1}/24`, `${ISP6}/64`] },
     { name: 'eth1', segment: 'isp2', addresses: [`${ISP2}/24`] },
   ],
-  loopback: [`${REMOTE}/32`, `${REMOTE2}/32`],
+  loopback: [`${REMOTE}/32`, `${REMOTE2}/32`, `${REMOTE6}/128`],
   routes: [],
   forwards: false,
 };
 
-function gateway(name: 'gateway' | 'gateway2', addresses: { inside: string[]; isp1: string; isp2: string }): TopologyNode {
+function gateway(name: 'gateway' | 'gateway2', addresses: { inside: string[]; isp1: string[]; isp2: string[] }): TopologyNode {
   return {
     name,
     role: 'gateway',
     interfaces: [
       { name: 'eth0', segment: 'inside', addresses: addresses.inside },
-      { name: 'eth1', segment: 'isp1', addresses: [addresses.isp1] },
-      { name: 'eth2', segment: 'isp2', addresses: [addresses.isp2] },
+      { name: 'eth1', segment: 'isp1', addresses: addresses.isp1 },
+      { name: 'eth2', segment: 'isp2', addresses: addresses.isp2 },
     ],
     loopback: [],
-    routes: [`default via ${ISP1}`, `${REMOTE2}/32 via ${ISP2}`],
+    routes: [`default via ${ISP1}`, `${REMOTE2}/32 via ${ISP2}`, `default via ${ISP6}`],
     forwards: true,
   };
 }
@@ -95,10 +102,10 @@ export type TopologyName = 'gateway' | 'pair';
 
 /** `gateway`: one gateway. `pair`: two, of which VRRP gives one the clients' gateway address and the pool. */
 export const TOPOLOGIES: Record<TopologyName, TopologyNode[]> = {
-  gateway: [gateway('gateway', { inside: [`${INSIDE}/24`, `${INSIDE2}/24`], isp1: `${OUTSIDE}/24`, isp2: `${OUTSIDE2}/24` }), CLIENT_NODE, SERVER_NODE],
+  gateway: [gateway('gateway', { inside: [`${INSIDE}/24`, `${INSIDE2}/24`, `${INSIDE6}/64`], isp1: [`${OUTSIDE}/24`, `${OUTSIDE6}/64`], isp2: [`${OUTSIDE2}/24`] }), CLIENT_NODE, SERVER_NODE],
   pair: [
-    gateway('gateway', { inside: ['192.168.40.2/24'], isp1: '203.0.113.11/24', isp2: '198.51.100.11/24' }),
-    gateway('gateway2', { inside: ['192.168.40.3/24'], isp1: '203.0.113.12/24', isp2: '198.51.100.12/24' }),
+    gateway('gateway', { inside: ['192.168.40.2/24'], isp1: ['203.0.113.11/24'], isp2: ['198.51.100.11/24'] }),
+    gateway('gateway2', { inside: ['192.168.40.3/24'], isp1: ['203.0.113.12/24'], isp2: ['198.51.100.12/24'] }),
     CLIENT_NODE,
     SERVER_NODE,
   ],
@@ -110,14 +117,18 @@ export function macOf(nodes: readonly TopologyNode[], node: TopologyNode, segmen
   return `52:54:00:0b:${two(nodes.indexOf(node) + 1)}:${two(SEGMENTS.indexOf(segment) + 1)}`;
 }
 
+/** `ip` for an address or route of either family. */
+const ip = (text: string): string => (text.includes(':') ? 'ip -6' : 'ip');
+
 /** Shell script that gives a node its addresses and routes; run again it puts them back as they were. */
 export function configureScript(node: TopologyNode): string {
-  const lines = ['ip link set lo up', 'ip addr flush dev lo', 'ip addr add 127.0.0.1/8 dev lo'];
-  for (const address of node.loopback) lines.push(`ip addr add ${address} dev lo`);
+  // Without a wait for duplicates an IPv6 address can be used at once.
+  const lines = ['for f in /proc/sys/net/ipv6/conf/*/accept_dad; do [ -e $f ] && echo 0 > $f; done'];
+  lines.push('ip link set lo up', 'ip -4 addr flush dev lo', 'ip addr add 127.0.0.1/8 dev lo');
+  for (const address of node.loopback) lines.push(address.includes(':') ? `ip -6 addr add ${address} dev lo 2>/dev/null` : `ip addr add ${address} dev lo`);
   for (const { name, addresses } of node.interfaces) {
-    lines.push(`ip addr flush dev ${name}`);
-    for (const address of addresses) lines.push(`ip addr add ${address} dev ${name}`);
-    lines.push(`ip link set ${name} up`);
+    lines.push(`ip link set ${name} up`, `ip -4 addr flush dev ${name}`, `ip -6 addr flush dev ${name} scope global`);
+    for (const address of addresses) lines.push(`${ip(address)} addr add ${address} dev ${name}`);
   }
   lines.push('for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done');
   // Redirects would teach clients to go around the gateway.
@@ -130,7 +141,9 @@ export function configureScript(node: TopologyNode): string {
   // The kernel itself loads schedulers by name.
   lines.push('echo /bin/modprobe > /proc/sys/kernel/modprobe');
   lines.push('ip route flush cache 2>/dev/null');
-  for (const route of node.routes) lines.push(`ip route replace ${route}`);
+  if (node.forwards) lines.push('[ -e /proc/sys/net/ipv6/conf/all/forwarding ] && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding');
+  for (const route of node.routes) lines.push(`${ip(route)} route replace ${route}`);
+  lines.push('true');
   return lines.join('\n');
 }
 

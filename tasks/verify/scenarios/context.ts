@@ -122,7 +122,7 @@ export class Context {
 
   /** Gives the gateway public and local addresses. */
   async addresses(node: NodeName, list: readonly { address: string; device: string }[]): Promise<void> {
-    for (const { address, device } of list) await this.must(node, ['ip', 'addr', 'add', `${address}/24`, 'dev', device]);
+    for (const { address, device } of list) await this.must(node, address.includes(':') ? ['ip', '-6', 'addr', 'add', `${address}/64`, 'dev', device] : ['ip', 'addr', 'add', `${address}/24`, 'dev', device]);
   }
 
   /** Addresses that a spec needs on the gateway. */
