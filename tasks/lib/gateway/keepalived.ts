@@ -76,14 +76,8 @@ function snat(language: LanguageName, spec: GatewaySpec): string[] {
     case 'fullnat':
       if (spec.snat.length > 0) throw new CannotSay('fullnat', 'SNAT');
       return [];
-    case 'fwmark-snat': {
-      const [rule] = spec.snat;
-      if (!rule) return [];
-      return [
-        ...localGroup('pool', rule.pool),
-        ...block('virtual_server fwmark 1', ['delay_loop 6', 'lb_algo rr', 'lb_kind FNAT', 'protocol TCP', 'laddr_group_name pool', ...block(`real_server ${spec.nextHop ?? ''} 0`, ['weight 1'])]),
-      ];
-    }
+    case 'fwmark-snat':
+      throw new CannotSay("lvs-snat-v2-first's keepalived", 'SNAT (its author published no such configuration)');
     case 'nat-service':
     case 'iptables':
     case 'nftables':

@@ -7,6 +7,7 @@ import { checkTranslated, noSnat } from './snat.js';
 
 function noKeepalived({ keepalived, language }: Subject): string | undefined {
   if (!keepalived) return 'its tools have no keepalived';
+  if (language === 'fwmark-snat') return 'its author published no configuration for keepalived, and its real server has port 0, which keepalived takes literally';
   return language === 'lvs-snat-zones' ? "its keepalived cannot configure zones (its author left it as dsnat's was)" : undefined;
 }
 
@@ -41,7 +42,6 @@ export const keepalived: Scenario = {
     const spec = context.spec({ protocols: ['tcp'] });
     const conf = renderKeepalived(context.subject.language, spec);
     await context.addresses('gateway', POOL.map((address) => ({ address, device: 'eth1' })));
-    if (context.subject.language === 'fwmark-snat') await context.must('gateway', 'iptables -t mangle -A PREROUTING -s 192.168.0.0/16 -j MARK --set-mark 1');
     await startKeepalived(context, 'gateway', conf);
     const set = await until(context, 'gateway', 'ipvsadm -ln', /^(TCP|FWM) /, 15);
     const listed = await context.run('gateway', ['ipvsadm', '-ln']);
@@ -51,8 +51,8 @@ export const keepalived: Scenario = {
   },
 };
 
-/** Three missed adverts of one second, and the skew. */
-const TAKEOVER = 5;
+/** Three missed adverts of one second and the skew, then gratuitous ARP for every address: 4 to 5 s on an idle machine. */
+const TAKEOVER = 10;
 
 export const vrrp: Scenario = {
   name: 'vrrp',
@@ -65,7 +65,6 @@ export const vrrp: Scenario = {
       { name: 'OUTSIDE', interface: 'eth1', id: 52, priority, addresses: POOL.map((address) => `${address}/24`) },
     ];
     for (const [node, priority] of [['gateway', 150], ['gateway2', 100]] as const) {
-      if (context.subject.language === 'fwmark-snat') await context.must(node, 'iptables -t mangle -A PREROUTING -s 192.168.0.0/16 -j MARK --set-mark 1');
       await startKeepalived(context, node, renderKeepalived(context.subject.language, context.spec({ protocols: ['tcp'] }), { instances: instances(priority), password: 'verify', master: node === 'gateway' }));
     }
     const master = await until(context, 'gateway', 'ip addr show dev eth1', new RegExp(POOL[2].replaceAll('.', '\\.')), 20);
@@ -75,17 +74,17 @@ export const vrrp: Scenario = {
     await context.serve('server', { tcp: [80] });
     const before = await context.connect('client', REMOTE, 80, { count: COUNT });
     if (!checkTranslated(context, before, POOL, COUNT)) return;
-    const probing = await context.background('client', ['traffic', 'probe', '-d', '12000', '-i', '200', '-T', '700', REMOTE, '80'], 40_000);
+    const probing = await context.background('client', ['traffic', 'probe', '-d', '16000', '-i', '200', '-T', '700', REMOTE, '80'], 50_000);
     await context.run('client', 'sleep 2');
     await context.lab.kill('gateway');
     const lines = (await probing()).stdout.split('\n').filter(Boolean).map((line) => line.split(' '));
-    const first = lines.find(([, word]) => word === 'err')?.[0];
-    const again = lines.find(([at, word]) => word === 'ok' && first !== undefined && Number(at) > Number(first))?.[0];
-    const gap = first === undefined || again === undefined ? Infinity : (Number(again) - Number(first)) / 1000;
-    const after = lines.filter(([at]) => again !== undefined && Number(at) >= Number(again));
-    const recovered = after.filter(([, word]) => word === 'ok').length;
-    context.check('new connections fail for', `more than 0, less than ${String(TAKEOVER)} guest seconds`, first === undefined ? 'never: the machine that stopped was not in the path' : again === undefined ? 'ever' : `${gap.toFixed(1)} s`, gap < TAKEOVER);
-    context.check('new connections after that', 'all answered', `${String(recovered)} of ${String(after.length)}`, recovered > 5 && recovered === after.length);
+    const failed = lines.filter(([, word]) => word === 'err').map(([at]) => Number(at));
+    const first = failed[0];
+    const last = failed[failed.length - 1];
+    const answered = lines.filter(([at, word]) => word === 'ok' && last !== undefined && Number(at) > last).length;
+    const gap = first === undefined || last === undefined ? undefined : (Number(lines.find(([at]) => Number(at) > last)?.[0] ?? Infinity) - first) / 1000;
+    context.check('until all new connections are answered again', `more than 0, less than ${String(TAKEOVER)} guest seconds`, gap === undefined ? 'never failed: the machine that stopped was not in the path' : `${gap.toFixed(1)} s`, gap !== undefined && gap < TAKEOVER);
+    context.check('new connections after that', 'more than 5 answered', String(answered), answered > 5);
     const moved = await context.run('gateway2', 'ip addr show');
     const there = [INSIDE, ...POOL].filter((address) => moved.stdout.includes(`${address}/`));
     context.check('addresses at the second gateway', [INSIDE, ...POOL].join(', '), there.join(', ') || 'none', there.length === POOL.length + 1);
