@@ -11,7 +11,7 @@ import { StageLog } from '../lib/log.js';
 import { MANIFEST_NAME, type Manifest } from '../lib/manifest.js';
 import { defaultCacheDir } from '../lib/paths.js';
 import { runStages, type StageProgress } from '../lib/ui/stages.js';
-import { systemFromArtifact } from './guest/artifact.js';
+import { flavourOf, systemFromArtifact } from './guest/artifact.js';
 import { systemFromDistribution } from './guest/distro.js';
 import { isOldKernel, type GuestSystem } from './guest/system.js';
 import { ensureUserland, type Userland } from './guest/userland.js';
@@ -99,7 +99,7 @@ export function preparation(
         const found = what.distro
           ? { system: await systemFromDistribution(scratch, { fetch, cacheDir, log, progress: (text) => { p.progress(text); } }), manifest: undefined }
           : await systemFromArtifact(await artifactFolder(what), scratch, log);
-        const { subject, broken } = await subjectOf(found.system, found.manifest?.flavour ?? what.name, found.manifest);
+        const { subject, broken } = await subjectOf(found.system, found.manifest ? flavourOf(found.manifest) : what.name, found.manifest);
         const topology = options.topology ?? (isOldKernel(found.system.release) ? 'vms' : 'netns');
         await findQemu(topology);
         const qemu = await chooseAccelerator(installed, found.system.cpu.kvm, options.accel);

@@ -8,9 +8,9 @@ import { isOldKernel, type GuestSystem } from './system.js';
 
 /** A guest system from an artifact folder: its kernel and modules, and its static tools. */
 
-/** dsnat-220+chroute */
-export function subjectOf(manifest: Manifest): string {
-  return [manifest.flavour, ...manifest.addons].join('+');
+/** The flavour's own name: a manifest carries the build's, with its add-ons (dsnat-220+chroute). */
+export function flavourOf(manifest: Manifest): string {
+  return manifest.flavour.split('+')[0] ?? manifest.flavour;
 }
 
 /**
@@ -34,7 +34,7 @@ export async function systemFromArtifact(dir: string, into: string, log?: StageL
     throw new ExpectedError({
       code: 'package',
       what: `${folder} holds no static tools, which a guest needs.`,
-      fix: `Build it with them: build-kernel ${manifest.flavour} --tools both`,
+      fix: `Build it with them: build-kernel ${flavourOf(manifest)} --tools both`,
     });
   }
   const { release } = manifest;
@@ -45,7 +45,7 @@ export async function systemFromArtifact(dir: string, into: string, log?: StageL
   return {
     manifest,
     system: {
-      subject: subjectOf(manifest),
+      subject: manifest.flavour,
       source: folder,
       release,
       kernel: join(unpacked, 'boot', image),
