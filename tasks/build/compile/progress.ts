@@ -6,7 +6,10 @@ import { formatDuration } from '../../lib/ui/format.js';
 const OBJECT = /^ {2}(?:CC|AS)(?: \[M\])?\s+(\S+)/;
 
 /** The first line that stops a build. Warnings turned into errors count; make's own "Error 1" lines come after. */
-const ERROR = /(: (fatal )?error: |undefined reference to|: multiple definition of|^ERROR: |Error: |^ld: (?!warning: |NOTE: )|No rule to make target|internal compiler error|Segmentation fault)/;
+const ERROR = /(: (fatal )?error: |undefined reference to|: multiple definition of|^ERROR: |Error: |^ld: |No rule to make target|internal compiler error|Segmentation fault)/;
+
+/** What a linker or compiler only remarks, in whatever words. */
+const WARNING = /: warning: |^ld: NOTE: /;
 
 export class MakeOutput {
   objects = 0;
@@ -29,7 +32,7 @@ export class MakeOutput {
       if (this.error.length < 12) this.error.push(text);
       return;
     }
-    if (ERROR.test(text)) this.error = [...this.recent.slice(-6).filter((line) => !OBJECT.test(line)), text];
+    if (ERROR.test(text) && !WARNING.test(text)) this.error = [...this.recent.slice(-6).filter((line) => !OBJECT.test(line)), text];
     this.recent.push(text);
     if (this.recent.length > 12) this.recent.shift();
   }

@@ -78,6 +78,19 @@ function snat(language: LanguageName, spec: GatewaySpec): string[] {
       return [];
     case 'fwmark-snat':
       throw new CannotSay("lvs-snat-v2-first's keepalived", 'SNAT (its author published no such configuration)');
+    case 'nat-snat':
+      return spec.snat.flatMap(({ from, pool, persistent }) => {
+        if (from !== '0.0.0.0/0') throw new CannotSay("nat-snat's keepalived", 'a source network without a mark');
+        return protocols.flatMap((protocol) =>
+          block('virtual_server 0.0.0.0 0', [
+            'lb_algo rr',
+            'lb_kind NAT',
+            `protocol ${protocol.toUpperCase()}`,
+            `persistence_timeout ${persistent ? '300' : '10'}`,
+            ...pool.flatMap((address) => block(`real_server ${address} 0`, ['weight 1'])),
+          ]),
+        );
+      });
     case 'nat-service':
     case 'iptables':
     case 'nftables':

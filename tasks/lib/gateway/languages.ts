@@ -193,7 +193,52 @@ const nftables: Language = {
   clear: (spec) => [['nft', 'delete', 'table', 'ip', 'gateway'], ...(spec.services.length > 0 ? [CLEAR] : [])],
 };
 
+const isV6 = (address: string): boolean => address.includes(':');
+const withPort = (address: string, port: number): string => (isV6(address) ? `[${address}]:${String(port)}` : `${address}:${String(port)}`);
+
+/**
+ * nat-snat, our own for current kernels, in the stock ipvsadm's words. One pool for all: the catch-all services. Pools by
+ * source: a mark for each source network, and a service for each mark.
+ */
+const natSnat: Language = {
+  commands(spec) {
+    onlyKnows('nat-snat', spec.snat, ['from', 'pool', 'persistent', 'algorithm']);
+    refuseFullnat('nat-snat', spec.services);
+    const scheduler = (rule: SnatRule): string => {
+      if (rule.algorithm !== undefined && rule.algorithm !== 'rr' && rule.algorithm !== 'sh') throw new CannotSay('nat-snat', `algorithm ${rule.algorithm}`);
+      return rule.algorithm ?? 'rr';
+    };
+    const all = spec.snat.length > 0 && spec.snat.every(({ from }) => from === ANY || from === '::/0');
+    return [
+      ...(all
+        ? [
+            // ipvsadm takes port 0 for persistent services only; the setting says whether clients shall really stick.
+            ['sysctl', '-w', `net.ipv4.vs.snat_persist=${spec.snat.some(({ persistent }) => persistent) ? '1' : '0'}`],
+            ...spec.snat.flatMap((rule) =>
+              spec.protocols.flatMap((protocol) => {
+                const service = [flag(protocol), rule.pool.some(isV6) ? '[::]:0' : '0.0.0.0:0'];
+                return [['ipvsadm', '-A', ...service, '-s', scheduler(rule), '-p', '10'], ...rule.pool.map((address) => ['ipvsadm', '-a', ...service, '-r', withPort(address, 0), '-m'])];
+              }),
+            ),
+          ]
+        : spec.snat.flatMap((rule, index) => {
+            const mark = String(index + 1);
+            const family = rule.pool.some(isV6) ? ['-6'] : [];
+            return [
+              // The first rule that matches decides, as in every other language.
+              [isV6(rule.from) ? 'ip6tables' : 'iptables', '-t', 'mangle', '-A', 'PREROUTING', '-s', rule.from, '-m', 'mark', '--mark', '0', '-j', 'MARK', '--set-mark', mark],
+              ['ipvsadm', '-A', '-f', mark, ...family, '-s', scheduler(rule), ...(rule.persistent ? ['-p', '300'] : [])],
+              ...rule.pool.map((address) => ['ipvsadm', '-a', '-f', mark, ...family, '-r', withPort(address, 0), '-m']),
+            ];
+          })),
+      ...services(spec.services, false),
+    ];
+  },
+  clear: (spec) => [CLEAR, ...(spec.snat.every(({ from }) => from === ANY || from === '::/0') ? [] : [['iptables', '-t', 'mangle', '-F', 'PREROUTING']])],
+};
+
 export const LANGUAGES = {
+  'nat-snat': natSnat,
   dsnat,
   'dsnat-zones': zones('dsnat-zones', '-P', '-Q', false),
   'lvs-snat-zones': zones('lvs-snat-zones', '-U', '-W', true),

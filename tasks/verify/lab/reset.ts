@@ -6,7 +6,10 @@ import type { Lab } from './lab.js';
 const GATEWAY = `
 pkill keepalived
 ipvsadm -C 2>/dev/null
+# The guard of nat-snat holds the module.
+[ -e /proc/sys/net/ipv4/vs/snat_guard ] && echo 0 > /proc/sys/net/ipv4/vs/snat_guard
 for t in nat mangle raw filter lbg; do iptables -t $t -F 2>/dev/null; done
+ip6tables -t mangle -F 2>/dev/null
 command -v nft >/dev/null && nft flush ruleset
 for pass in 1 2 3; do
   for m in $(awk '/^(ip_vs|ipt_CHROUTE|iptable_lbg)/ { print $1 }' /proc/modules); do rmmod $m 2>/dev/null; done

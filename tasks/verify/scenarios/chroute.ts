@@ -17,7 +17,7 @@ export const chroute: Scenario = {
     const to = async (segment: 'isp1' | 'isp2'): Promise<number> => (await context.packets(segment)).filter(({ protocol, destination, flags }) => protocol === 'tcp' && destination === REMOTE && flags === 'S').length;
     const [one, two] = [await to('isp1'), await to('isp2')];
     context.check('connections by the routing table', 'all on isp1', `${String(one)} on isp1, ${String(two)} on isp2`, one > 0 && two === 0);
-    await context.must('gateway', ['iptables', '-t', 'lbg', '-A', 'FORWARD', '-s', INSIDE_NET, '-d', `${REMOTE}/32`, '-j', 'CHROUTE', '--to-nexthop', ISP2]);
+    await context.must('gateway', ['iptables', '-t', 'lbg', '-A', 'FORWARD', '-s', INSIDE_NET, '-d', `${REMOTE}/32`, '-j', 'CHROUTE', '--gw', ISP2]);
     const answered = (await context.connect('client', REMOTE, 80, { count: 3, timeout: 1500 })).filter(({ ok }) => ok).length;
     const [oneAfter, twoAfter] = [(await to('isp1')) - one, (await to('isp2')) - two];
     context.check('connections with CHROUTE', 'all on isp2', `${String(oneAfter)} on isp1, ${String(twoAfter)} on isp2`, oneAfter === 0 && twoAfter > 0);

@@ -103,6 +103,7 @@ export class Context {
         return { from: '192.168.0.0/16', pool, gateway: ISP1, oif: 'eth1', algorithm: 'random' };
       case 'dsnat':
       case 'nat-service':
+      case 'nat-snat':
         // They know no source network.
         return { from: '0.0.0.0/0', pool };
       default:
@@ -142,6 +143,8 @@ export class Context {
     this.configured = spec;
     await this.addresses(node, this.addressesOf(spec));
     if (commands.some(([program]) => program === 'ipvsadm')) await this.loadIpvs(node);
+    // Refusals are looked at, and Linux limits how many ICMP errors it sends.
+    if (this.subject.language === 'nat-snat') await this.must(node, 'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 100000 > /proc/sys/net/ipv4/icmp_msgs_per_sec; echo 100000 > /proc/sys/net/ipv4/icmp_msgs_burst; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit');
     for (const command of commands) await this.must(node, command);
   }
 

@@ -24,7 +24,7 @@ export const listing: Scenario = {
     const services = await context.must('gateway', ['ipvsadm', '-ln']);
     const counted = [...services.stdout.matchAll(/->.*?(\d+)\s+(\d+)\s*$/gm)].reduce((sum, match) => sum + Number(match[1]) + Number(match[2]), 0);
     context.check('connections in ipvsadm -ln', String(made), String(counted), counted === made && made === 12);
-    if (context.subject.language !== 'nat-service' && context.subject.language !== 'snat-rules') {
+    if (!['nat-service', 'nat-snat', 'snat-rules'].includes(context.subject.language)) {
       const pools = await context.run('gateway', ['ipvsadm', '-G']);
       const shown = POOL.filter((address) => pools.stdout.includes(address));
       context.check('pool in ipvsadm -G', POOL.join(', '), shown.join(', ') || pools.stderr.trim() || 'none', shown.length === POOL.length);

@@ -40,7 +40,7 @@ export const poolDistribution: Scenario = {
 export const poolPerClient: Scenario = {
   name: 'pool-per-client',
   claim: 'A client that shall keep one public address keeps it, and clients together use the pool.',
-  notFor: (subject) => noSnat(subject) ?? (['iptables', 'nftables'].includes(subject.language) ? undefined : subject.language === 'snat-rules' ? 'see the scenario algorithms' : 'it chooses in turn, for every connection'),
+  notFor: (subject) => noSnat(subject) ?? (['iptables', 'nftables', 'nat-snat'].includes(subject.language) ? undefined : subject.language === 'snat-rules' ? 'see the scenario algorithms' : 'it chooses in turn, for every connection'),
   run: async (context) => {
     await context.configure(context.spec({ snat: [{ ...context.usualRule(), persistent: true }] }));
     await context.serve('server', { tcp: [80] });
@@ -65,7 +65,7 @@ export const poolExhaustion: Scenario = {
   name: 'pool-exhaustion',
   claim: 'When no port to a server is left, new connections to it are refused with a log line, others go on, and it recovers.',
   slow: true,
-  notFor: (subject) => noSnat(subject) ?? (['nat-service', 'iptables', 'nftables'].includes(subject.language) ? 'made for the port range of FULLNAT local addresses' : undefined),
+  notFor: (subject) => noSnat(subject) ?? (['nat-service', 'iptables', 'nftables', 'nat-snat'].includes(subject.language) ? 'made for the port range of FULLNAT local addresses' : undefined),
   run: async (context) => {
     const [address] = POOL;
     await context.configure(context.spec({ snat: [context.usualRule([address])] }));

@@ -13,7 +13,7 @@ const fullnatService: Service = { mode: 'fullnat', protocol: 'tcp', address: SER
 const natService: Service = { mode: 'nat', protocol: 'tcp', address: SERVICE, port: PORT, servers: [{ address: CLIENT, port: PORT }] };
 
 const noFullnat = (subject: Subject): string | undefined =>
-  ['nat-service', 'iptables', 'nftables'].includes(subject.language) ? 'this flavour has no FULLNAT' : undefined;
+  ['nat-service', 'nat-snat', 'iptables', 'nftables'].includes(subject.language) ? 'this flavour has no FULLNAT' : undefined;
 
 /** Connects from outside to the service and looks at what the real server saw. */
 async function checkService(context: Context, expected: readonly string[], what: string): Promise<void> {

@@ -7,7 +7,7 @@ import { showTally, tally } from './traffic.js';
 export const zones: Scenario = {
   name: 'zones',
   claim: 'The first zone that matches the source gives the address; a source that no zone has is dropped.',
-  notFor: ({ language }) => (language === 'dsnat-zones' || language === 'lvs-snat-zones' ? undefined : 'its language has no zones'),
+  notFor: ({ language }) => (['dsnat-zones', 'lvs-snat-zones', 'nat-snat'].includes(language) ? undefined : 'its language has no zones'),
   run: async (context) => {
     const [first, second] = POOL;
     // The wider zone comes second and holds the same sources: the order decides.
