@@ -34,6 +34,18 @@ export const TITLES = {
   package: 'package the artifact',
 } as const;
 
+/** Titles where only modules for the distribution's kernel are built. */
+const MODULES_TITLES: Partial<Record<keyof typeof TITLES, string>> = {
+  fetch: "fetch the sources and the distribution's headers",
+  unpack: 'unpack the folder and the headers',
+  compile: 'compile the modules',
+};
+
+/** What a stage does, in words. */
+export function titleOf(context: Pick<BuildContext, 'modules'>, stage: keyof typeof TITLES): string {
+  return (context.modules && MODULES_TITLES[stage]) ?? TITLES[stage];
+}
+
 /** A stage that was asked for before the one it needs: a mistake in this file, not of the user. */
 function need<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`the ${name} stage has not run`);
@@ -61,7 +73,7 @@ export async function runPipeline(context: BuildContext, io: Io, last: keyof typ
       outputs.patch = await stamped(patchStage(context, need(outputs.fetch, 'fetch'), need(outputs.unpack, 'unpack')), p);
     },
     configure: async (p) => {
-      outputs.configure = await stamped(configureStage(context, need(outputs.unpack, 'unpack'), need(outputs.patch, 'patch')), p);
+      outputs.configure = await stamped(configureStage(context, need(outputs.fetch, 'fetch'), need(outputs.unpack, 'unpack'), need(outputs.patch, 'patch')), p);
     },
     compile: async (p) => {
       outputs.compile = await stamped(
@@ -78,7 +90,7 @@ export async function runPipeline(context: BuildContext, io: Io, last: keyof typ
   };
   const names = Object.keys(TITLES) as (keyof typeof TITLES)[];
   const wanted = names.slice(0, names.indexOf(last) + 1).filter((name) => name !== 'tools' || options.tools.length > 0);
-  const tasks = wanted.map((name): StageTask => ({ title: TITLES[name], run: stages[name] }));
+  const tasks = wanted.map((name): StageTask => ({ title: titleOf(context, name), run: stages[name] }));
   await withLock(work.lock, `The work folder ${work.path}`, () =>
     runStages(tasks, { json: io.json, verbose: io.verbose, interactive: options.menuconfig }),
   );

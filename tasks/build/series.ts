@@ -21,7 +21,8 @@ interface Wanted {
 function wanted(context: BuildContext): Wanted[] {
   const { recipe, compat, options } = context;
   const ours = (name: string, from: Wanted['from'], entries: readonly PatchEntry[]): Wanted[] =>
-    entries.map((entry) => ({ name, from, entry }));
+    // A series of several is told apart by the patches' own names.
+    entries.map((entry) => ({ name: entries.length > 1 && entry.file !== undefined ? basename(entry.file, '.patch') : name, from, entry }));
   return [
     ...ours(recipe.flavour.name, 'flavour', recipe.flavour.patches),
     ...recipe.addons.flatMap((addon) => ours(addon.name, 'addon', addon.patches)),

@@ -12,6 +12,8 @@ import { compile } from './compile/index.js';
 import { ipvsSources, makeEnvironment, sourceDate, type MakeEnvironment } from './compile/make.js';
 import { configure, type ConfigureInput } from './configure/index.js';
 import { kconfigState } from './configure/state.js';
+import { distroKernel } from './modules/kernel.js';
+import { aptState, checkSource, compileModulesStage, configureModules, makeForModules, unpackKey, unpackModules } from './modules/stages.js';
 import { applySeries, treeState } from './patch/index.js';
 import type { StageSpec } from './runner/stamp.js';
 import { collectSeries, userPatchKey } from './series.js';
@@ -44,21 +46,34 @@ export async function fetchStage(context: BuildContext): Promise<StageSpec<Fetch
       source: await fileKey(options.source),
       trust: [options.allowUnsigned, options.allowSha1],
       cache: context.cacheDir,
+      ...(context.modules ? { kernel: [context.modules, await aptState(options.offline)] } : {}),
     },
-    outputs: (output) => [output.base.path, ...output.series.map(({ path }) => path)],
+    outputs: (output) => [output.base.path, ...output.series.map(({ path }) => path), ...(output.kernel?.headers ?? []).map(({ path }) => path)],
     run: async (stage) => {
       const fetch = fetchContext(options, stage, (text) => context.warnings.push(text));
       const inputs: Fetched[] = [];
+      // First: where there is no series for the kernel, 140 MB of its source are of no use.
+      const kernel = context.modules && (await distroKernel(context.modules.kernel, context.name, (source) => fetchSource(source, fetch), stage.log));
       const fetched = options.source ? await fetchFromFile(resolve(options.source), base.source, fetch) : await fetchSource(base.source, fetch);
-      inputs.push(fetched);
+      inputs.push(fetched, ...(kernel?.headers ?? []));
+      const odd = kernel && (await checkSource(fetched, kernel, stage.log));
+      if (odd !== undefined) fetch.notice?.(odd);
       const series = await collectSeries(context, fetch, inputs);
-      return { base: fetched, series, inputs };
+      return { base: fetched, series, ...(kernel ? { kernel } : {}), inputs };
     },
   };
 }
 
-export function unpackStage(context: BuildContext, fetched: FetchOutput): StageSpec<UnpackOutput> {
-  const { recipe, options, cacheDir } = context;
+export async function unpackStage(context: BuildContext, fetched: FetchOutput): Promise<StageSpec<UnpackOutput>> {
+  const { recipe, options, cacheDir, modules } = context;
+  if (modules) {
+    return {
+      name: 'unpack',
+      inputs: await unpackKey(context, modules, fetched),
+      outputs: (output) => [join(output.pristine, 'Makefile'), join(output.headers ?? '', 'Makefile')],
+      run: (stage) => unpackModules(context, modules, fetched, stage),
+    };
+  }
   return {
     name: 'unpack',
     inputs: { revision: UNPACK_REVISION, digest: fetched.base.digest, base: recipe.base, prep: options.prep, cacheDir },
@@ -98,6 +113,7 @@ export function patchStage(context: BuildContext, fetched: FetchOutput, unpacked
 
 /** How make is called in this build. */
 export async function makeFor(context: BuildContext, unpacked: UnpackOutput, patched: PatchedTree): Promise<MakeEnvironment> {
+  if (context.modules) return makeForModules(context, context.modules, unpacked, patched);
   const kernel = join(patched.tree, patched.kernel);
   return makeEnvironment(
     {
@@ -147,7 +163,8 @@ async function fragments(context: BuildContext, profile: 'gateway' | 'distro' | 
   return Promise.all(names.map(async (name) => ({ name, text: await readFile(dataFile(name), 'utf8') })));
 }
 
-export async function configureStage(context: BuildContext, unpacked: UnpackOutput, patched: PatchOutput): Promise<StageSpec<ConfigureOutput>> {
+export async function configureStage(context: BuildContext, fetched: FetchOutput, unpacked: UnpackOutput, patched: PatchOutput): Promise<StageSpec<ConfigureOutput>> {
+  if (context.modules) return configureModules(context, fetched, unpacked);
   const { options, work } = context;
   const kernel = join(patched.tree, patched.kernel);
   const under = await underlying(context, unpacked);
@@ -178,6 +195,7 @@ export async function compileStage(
   patched: PatchOutput,
   configured: ConfigureOutput,
 ): Promise<StageSpec<CompileOutput>> {
+  if (context.modules) return compileModulesStage(context, context.modules, unpacked, patched, configured);
   const { work, compiler, jobs, recipe } = context;
   const make = await makeFor(context, unpacked, patched);
   const kernel = join(patched.tree, patched.kernel);
@@ -191,7 +209,7 @@ export async function compileStage(
       env: make.env,
       compiler: compiler.banner,
     },
-    outputs: (output) => [output.bzImage],
+    outputs: (output) => (output.bzImage === undefined ? [] : [output.bzImage]),
     run: ({ log, progress }) =>
       compile({
         kernel,

@@ -19,10 +19,22 @@ export interface SeriesPatch {
   drop: string[];
 }
 
+/** The distribution's current kernel: what replacement modules are made for. */
+export interface DistroKernel {
+  /** 6.1.0-56-amd64 */
+  release: string;
+  /** Version of its packages: 6.1.192-2. */
+  version: string;
+  /** Its headers, their common part and kbuild's programs; never installed. */
+  headers: Fetched[];
+}
+
 export interface FetchOutput {
   /** The base's source. */
   base: Fetched;
   series: SeriesPatch[];
+  /** build: modules. */
+  kernel?: DistroKernel;
   /** Everything fetched, for the manifest. */
   inputs: Fetched[];
 }
@@ -38,6 +50,8 @@ export interface UnpackOutput {
   warnings: string[];
   /** The distribution's own config for x86_64, when the source brings one. */
   distroConfig?: string;
+  /** build: modules: the folder in the cache that make runs in (the distribution's headers). */
+  headers?: string;
 }
 
 /** What happened to one hunk. */
@@ -79,11 +93,24 @@ export interface ConfigureOutput {
   release: string;
 }
 
+/** What became of the folder's modules. */
+export interface BuiltModules {
+  /** Replacement modules by name (ip_vs.ko), each with the touched sources it is built from. */
+  kept: Record<string, string[]>;
+  /** Modules that no patch or edit touches. */
+  left: string[];
+  /** Exported symbols whose CRC is the distribution's. */
+  symbols: number;
+}
+
 export interface CompileOutput {
   release: string;
   /** Folder with boot/ and lib/modules/RELEASE as on a host. */
   root: string;
-  bzImage: string;
+  /** Not made when only modules are built. */
+  bzImage?: string;
+  /** build: modules. */
+  built?: BuiltModules;
   modules: number;
   objects: number;
   compiler: string;

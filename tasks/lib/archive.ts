@@ -50,12 +50,19 @@ async function decompressor(type: ArchiveType): Promise<string[]> {
   });
 }
 
+/** Arguments that name members below the top folder, whatever its name; a folder means all that is in it. */
+function members(wanted: readonly string[] | undefined): string[] {
+  if (wanted === undefined) return [];
+  return ['--wildcards', '--no-wildcards-match-slash', '--', ...wanted.map((path) => `*/${path.replace(/[*?[\]\\]/g, '\\$&')}`)];
+}
+
 /**
  * Unpacks a tar archive into a new folder; a single top folder is taken off, whatever its name.
  * GNU tar itself refuses members that would leave the folder (`..`, links to outside) and strips leading slashes.
+ * @param wanted files and folders to unpack, below the top folder; those that the archive has not are passed over
  * @throws ExpectedError unpack: no tar archive, damaged, or with members that leave the folder
  */
-export async function unpackTar(archive: string, into: string, log?: StageLog): Promise<void> {
+export async function unpackTar(archive: string, into: string, log?: StageLog, wanted?: readonly string[]): Promise<void> {
   const type = await archiveType(archive);
   if (!['gzip', 'bzip2', 'xz', 'zstd', 'tar'].includes(type)) {
     throw new ExpectedError({
@@ -67,14 +74,19 @@ export async function unpackTar(archive: string, into: string, log?: StageLog): 
   const scratch = `${into}.tar`;
   await remove(scratch);
   await mkdir(scratch, { recursive: true });
-  await run(['tar', ...(await decompressor(type)), '-xf', archive, '-C', scratch, '--no-same-owner', '--same-permissions'], {
-    log,
-    fail: {
-      code: 'unpack',
-      what: `${archive} could not be unpacked whole.`,
-      fix: 'The file is damaged or holds paths that leave its folder; fetch it again (build-kernel cache --verify).',
-    },
-  });
+  const damaged = {
+    code: 'unpack',
+    what: `${archive} could not be unpacked whole.`,
+    fix: 'The file is damaged or holds paths that leave its folder; fetch it again (build-kernel cache --verify).',
+  } as const;
+  const { exitCode, stderr } = await run(
+    ['tar', ...(await decompressor(type)), '-xf', archive, '-C', scratch, '--no-same-owner', '--same-permissions', ...members(wanted)],
+    { log, ok: wanted === undefined ? [0] : [0, 2], fail: damaged },
+  );
+  if (exitCode !== 0) {
+    const faults = stderr.split('\n').filter((line) => line !== '' && !/: Not found in archive$|: Exiting with failure status due to previous errors$/.test(line));
+    if (faults.length > 0) throw new ExpectedError({ ...damaged, why: faults.slice(-12).join('\n'), log: log?.path });
+  }
   const entries = (await readdir(scratch, { withFileTypes: true })).filter((entry) => entry.name !== 'pax_global_header');
   const only = entries.length === 1 && entries[0]?.isDirectory() ? entries[0].name : undefined;
   await remove(into);

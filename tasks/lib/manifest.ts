@@ -45,7 +45,7 @@ const patch = z.object({
   files: z.array(z.object({ file: z.string(), hunks: z.array(hunk) })).default([]),
 });
 
-export const FILE_KINDS = ['kernel-tar', 'tools-tar', 'kernel-rpm', 'tools-rpm', 'kernel-deb', 'tools-deb'] as const;
+export const FILE_KINDS = ['kernel-tar', 'tools-tar', 'kernel-rpm', 'tools-rpm', 'kernel-deb', 'tools-deb', 'modules-tar', 'modules-deb'] as const;
 export type FileKind = (typeof FILE_KINDS)[number];
 
 const file = z.object({
@@ -68,6 +68,23 @@ export const manifestSchema = z.object({
   base: z.object({ name: z.string(), release: z.string(), identity: z.string().optional() }),
   /** Kernel release: `uname -r` of the booted kernel. */
   release: z.string(),
+  /** What was built; left out: a kernel. */
+  build: z.enum(['kernel', 'modules']).optional(),
+  /** build: modules. */
+  modules: z
+    .object({
+      /** Folder of the kernel they come from. */
+      folder: z.string(),
+      /** Version of the distribution's package: 6.1.192-2. */
+      kernel: z.string(),
+      /** Replacement modules in this artifact, and why each was built: the touched sources it holds. */
+      kept: z.record(z.string(), z.array(z.string())),
+      /** Modules of the folder that no patch touches: the distribution's own go on. */
+      left: z.array(z.string()),
+      /** Exported symbols whose CRCs were found equal to the distribution's. */
+      symbols: z.number().int().nonnegative(),
+    })
+    .optional(),
   /** SOURCE_DATE_EPOCH of the build, seconds since 1970. */
   epoch: z.number().int().nonnegative(),
   inputs: z.array(input),

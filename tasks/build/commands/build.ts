@@ -31,13 +31,17 @@ export async function build(io: Io, flavour: string, options: BuildOptions & { d
     flavour: context.name,
     release: outputs.configure?.release,
     artifact,
+    ...(outputs.compile?.built ? { modules: outputs.compile.built } : {}),
     manifest: join(artifact, 'manifest.json'),
     stages: records,
     warnings: context.warnings,
   });
   const skipped = records.filter(({ status }) => status === 'skipped').length;
-  io.print(`${context.name}: kernel ${outputs.configure?.release ?? ''} is in ${artifact} (${formatDuration(Date.now() - started)}, ${String(skipped)} of ${String(records.length)} stages unchanged)`);
+  const made = context.modules ? 'modules for kernel' : 'kernel';
+  io.print(`${context.name}: ${made} ${outputs.configure?.release ?? ''} ${context.modules ? 'are' : 'is'} in ${artifact} (${formatDuration(Date.now() - started)}, ${String(skipped)} of ${String(records.length)} stages unchanged)`);
   for (const file of outputs.package?.files ?? []) io.print(`  ${file}`);
+  const { built } = outputs.compile ?? {};
+  if (built) io.print(`They replace ${Object.keys(built.kept).join(', ')}; ${String(built.left.length)} more modules of the distribution go on as they are (${String(built.symbols)} exported symbols compared).`);
 }
 
 /** `build-kernel prepare FLAVOUR`: stops at the patched, configured tree. */
@@ -61,8 +65,8 @@ export async function prepare(io: Io, flavour: string, options: BuildOptions & {
     warnings: context.warnings,
   });
   if (!patch || !configure) return;
-  io.print(`${context.name} is patched and configured:`);
-  io.print(`  sources  ${join(patch.tree, patch.kernel)}`);
+  io.print(context.modules ? `${context.name} is patched:` : `${context.name} is patched and configured:`);
+  io.print(`  sources  ${join(patch.tree, patch.kernel, context.modules?.folder ?? '')}`);
   io.print(`  config   ${configure.config}`);
-  io.print(`Edit, then: build-kernel module net/netfilter/ipvs ${flavour}  (seconds), build-kernel ${flavour}  (all), build-kernel diff ${flavour}  (your edits as a patch)`);
+  io.print(`Edit, then: build-kernel module ${context.modules?.folder ?? 'net/netfilter/ipvs'} ${flavour}  (seconds), build-kernel ${flavour}  (all), build-kernel diff ${flavour}  (your edits as a patch)`);
 }

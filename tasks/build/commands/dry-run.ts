@@ -2,12 +2,13 @@ import type { Io } from '../../lib/io.js';
 import { shellQuote } from '../../lib/exec.js';
 import { readJson } from '../../lib/files.js';
 import type { BuildContext } from '../context.js';
-import { TITLES } from '../pipeline.js';
+import { titleOf } from '../pipeline.js';
 import { STAGES, type StageName } from '../runner/stamp.js';
 import { describePatch } from './list.js';
 
 /** The kernel's release as far as it is known before the source is there. */
-function releaseName({ release }: BuildContext): string {
+function releaseName({ release, modules }: BuildContext): string {
+  if (modules) return `modules of ${modules.folder} for the kernel that ${modules.kernel.headers} leads to`;
   return `${release.base ?? 'VERSION'}${release.suffix}`;
 }
 
@@ -31,7 +32,7 @@ export async function dryRun(io: Io, context: BuildContext, last: StageName): Pr
     jobs: context.jobs,
     work: work.path,
     artifact: context.out,
-    stages: names.map((name) => ({ stage: name, what: TITLES[name], hasRun: done.includes(name) })),
+    stages: names.map((name) => ({ stage: name, what: titleOf(context, name), hasRun: done.includes(name) })),
   };
   io.result(plan);
   io.print(`Would build ${context.name} as ${releaseName(context)}:`);
@@ -42,7 +43,8 @@ export async function dryRun(io: Io, context: BuildContext, last: StageName): Pr
   for (const patch of patches) io.print(`  patch     ${patch.of}: ${String(patch.patch['source'])} : ${String(patch.patch['path'])}`);
   io.print(`  compat    ${plan.compat.length > 0 ? `${String(plan.compat.length)} patches of ours for ${compiler.banner}` : 'none needed'}`);
   for (const path of options.patches) io.print(`  yours     ${path}`);
-  io.print(`  config    ${options.config}${options.set.length > 0 ? ` with ${options.set.join(' ')}` : ''}`);
+  if (context.modules) io.print("  config    the distribution's");
+  else io.print(`  config    ${options.config}${options.set.length > 0 ? ` with ${options.set.join(' ')}` : ''}`);
   io.print(`  compiler  ${shellQuote([compiler.command, ...compat.cc])}, ${String(context.jobs)} jobs`);
   io.print(`  work      ${work.path}`);
   io.print(`  artifact  ${context.out}`);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Io } from '../../lib/io.js';
 import { fetchSource, mirrorInto } from '../../lib/fetch/index.js';
+import type { ModulesSpec } from '../../lib/flavours/schema.js';
 import { StageLog } from '../../lib/log.js';
 import type { Fetched, SourceSpec } from '../../lib/sources.js';
 import { runStages } from '../../lib/ui/stages.js';
@@ -8,6 +9,7 @@ import { fetchContext } from '../../lib/fetch/for-run.js';
 import { makeContext } from '../context.js';
 import type { BuildOptions } from '../options.js';
 import { fetchFirst } from '../../lib/fetch/alternatives.js';
+import { distroKernel } from '../modules/kernel.js';
 import { toolSources } from '../tools/stage.js';
 
 /** Every source a build needs: base, patches, tools and what static tools are linked with; alternatives together. Equal ones once. */
@@ -26,6 +28,16 @@ async function sourcesOf(flavours: readonly string[], options: BuildOptions): Pr
   return [...new Map(all.map((sources) => [JSON.stringify(sources.map((source) => ({ ...source, branch: undefined }))), sources])).values()];
 }
 
+/** The kernels of the distribution that modules are asked for; which packages they are is found while fetching. */
+async function kernelsOf(flavours: readonly string[], options: BuildOptions): Promise<{ name: string; spec: ModulesSpec['kernel'] }[]> {
+  const kernels = new Map<string, { name: string; spec: ModulesSpec['kernel'] }>();
+  for (const name of flavours) {
+    const { modules } = await makeContext(name, options);
+    if (modules) kernels.set(JSON.stringify(modules.kernel), { name, spec: modules.kernel });
+  }
+  return [...kernels.values()];
+}
+
 function nameOf([spec]: readonly SourceSpec[]): string {
   if (spec === undefined) return 'nothing';
   return spec.kind === 'git' ? `${spec.url} @ ${spec.commit.slice(0, 12)}` : spec.kind === 'apt' ? spec.package : spec.name;
@@ -34,6 +46,7 @@ function nameOf([spec]: readonly SourceSpec[]): string {
 /** `build-kernel fetch FLAVOUR… [--into DIR]`: fills the cache, and with --into an offline mirror. */
 export async function fetch(io: Io, flavours: readonly string[], options: BuildOptions & { into?: string }): Promise<void> {
   const sources = await sourcesOf(flavours, options);
+  const kernels = await kernelsOf(flavours, options);
   const log = new StageLog(resolve(options.work, 'fetch.log'));
   const got: { spec: SourceSpec; fetched: Fetched }[] = [];
   const warnings: string[] = [];
@@ -50,6 +63,17 @@ export async function fetch(io: Io, flavours: readonly string[], options: BuildO
               got.push({ spec, fetched });
               return fetched;
             });
+          },
+        })),
+        ...kernels.map(({ name, spec }) => ({
+          title: `fetch the headers of the distribution's kernel for ${name}`,
+          run: async (p: Parameters<Parameters<typeof runStages>[0][number]['run']>[0]) => {
+            const context = fetchContext(options, { log, progress: p }, (text) => warnings.push(text));
+            await distroKernel(spec, name, async (source) => {
+              const fetched = await fetchSource(source, context);
+              got.push({ spec: source, fetched });
+              return fetched;
+            }, log);
           },
         })),
         {

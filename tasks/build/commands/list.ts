@@ -23,6 +23,8 @@ async function describe(flavour: Flavour): Promise<Record<string, unknown>> {
     // An add-on goes on any base it does not exclude; what is not applicable has no public base.
     base: base?.name ?? (flavour.kind === 'addon' ? (flavour.bases?.join(', ') ?? 'any') : 'none'),
     release: base?.release ?? null,
+    build: flavour.build,
+    ...(flavour.modules ? { modules: flavour.modules } : {}),
     patches: flavour.patches.map(describePatch),
     tools: flavour.tools,
     language: flavour.language,

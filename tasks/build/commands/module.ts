@@ -10,6 +10,7 @@ import { runStages } from '../../lib/ui/stages.js';
 import { makeWithProgress } from '../compile/index.js';
 import type { BuildOptions } from '../options.js';
 import { makeFor } from '../stages.js';
+import { moduleOfDistribution } from './module-distro.js';
 import { loadPrepared } from './prepared.js';
 
 /** Modules of a folder as the last build made them; kbuild lists them in modules.order. */
@@ -28,6 +29,10 @@ async function modulesOf(obj: string, folder: string): Promise<string[]> {
 export async function module(io: Io, folder: string, flavour: string | undefined, options: BuildOptions): Promise<void> {
   const { context, unpacked, patched, configured } = await loadPrepared(flavour, options);
   const { work } = context;
+  if (context.modules) {
+    await moduleOfDistribution(io, folder, { context, unpacked, patched, configured });
+    return;
+  }
   const started = Date.now();
   await withLock(work.lock, `The work folder ${work.path}`, async () => {
     if (!configured) throw new ExpectedError({ code: 'usage', what: `${context.name} is not configured.`, fix: `First: build-kernel ${context.name}` });

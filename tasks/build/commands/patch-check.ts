@@ -28,7 +28,7 @@ export async function patchCheckCommand(io: Io, flavour: string, options: BuildO
         {
           title: 'unpack the base',
           run: async (p) => {
-            if (fetched) unpacked = await runStamped(work, unpackStage(context, fetched), p, []);
+            if (fetched) unpacked = await runStamped(work, await unpackStage(context, fetched), p, []);
           },
         },
         {

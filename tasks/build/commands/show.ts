@@ -27,6 +27,8 @@ export async function show(io: Io, name: string): Promise<void> {
   io.print(`published at ${flavour.origin}`);
   if (flavour.notApplicable) section('not applicable', [flavour.notApplicable.trim()]);
   if (base) section(`base ${base.name} (${base.summary})`, sourceLines(base));
+  const { modules } = flavour;
+  if (modules) section("builds modules for the distribution's own kernel", [`${modules.folder}, for the kernel ${modules.kernel.version} that ${modules.kernel.headers} leads to`]);
   section(
     'patches',
     flavour.patches.map((patch) => {
@@ -34,7 +36,7 @@ export async function show(io: Io, name: string): Promise<void> {
       return `${String(source)}${commit ? ` @ ${String(commit)}` : ''} : ${String(path)} (-p${String(patch.strip)}, sha256 ${String(sha256)})`;
     }),
   );
-  if (base) section('configuration (gateway profile)', [...base.config.gateway, ...flavour.config]);
+  if (base && !modules) section('configuration (gateway profile)', [...base.config.gateway, ...flavour.config]);
   if (flavour.tools) section('tools', [flavour.tools]);
   if (flavour.language) {
     section(`its language (${flavour.language.name}) can say`, flavour.language.can);

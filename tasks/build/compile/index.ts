@@ -55,7 +55,7 @@ export async function makeWithProgress(
 }
 
 /** Objects of the last whole build in this folder: the estimate for the next. */
-async function expectedObjects(memory: string, first: number | undefined): Promise<number | undefined> {
+export async function expectedObjects(memory: string, first: number | undefined): Promise<number | undefined> {
   const stored = await readJson(memory);
   if (stored && typeof stored === 'object' && 'objects' in stored && typeof stored.objects === 'number') return stored.objects;
   return first;

@@ -8,9 +8,9 @@ import { MANIFEST_NAME, type FileKind, type Manifest, type ManifestFile } from '
 import type { CompileOutput, ToolsOutput } from '../types.js';
 import { buildManifest, type ManifestParts } from './manifest.js';
 import { requireSafe } from './names.js';
-import { kernelDeb, kernelRpm, toolsDeb, toolsRpm, type PackageContext } from './packages.js';
+import { kernelDeb, kernelRpm, modulesDeb, toolsDeb, toolsRpm, type PackageContext } from './packages.js';
 import { claimOut, moveInto, replaceFolder } from './replace.js';
-import { initScripts, stageKernel, stageTools, type Staged } from './staging.js';
+import { initScripts, stageKernel, stageModules, stageTools, type Staged } from './staging.js';
 import { makeTarball } from './tarball.js';
 import { owned } from './tree.js';
 
@@ -26,6 +26,7 @@ export interface PackageInput {
   out: string;
   /** Scratch folder of this stage, emptied first and removed at the end. */
   work: string;
+  /** A kernel; or, with `built`, replacement modules for the distribution's. */
   compiled: CompileOutput;
   tools?: ToolsOutput;
   manifest: ManifestParts;
@@ -50,10 +51,15 @@ interface Made {
   variant?: 'host' | 'static';
 }
 
+/** Packages that make sense: a kernel of the distribution that is Debian's takes no rpm. */
+function possible(input: PackageInput): readonly Format[] {
+  return input.compiled.built ? ['deb'] : FORMATS;
+}
+
 /** What an artifact must say that lacks some package, or whose packages leave something to their user. */
 async function leftOut(input: PackageInput, formats: readonly Format[], tools: Staged | undefined): Promise<string[]> {
   const warnings: string[] = [];
-  for (const format of FORMATS) if (!formats.includes(format)) warnings.push(`No ${format} packages were made: they were not asked for.`);
+  for (const format of possible(input)) if (!formats.includes(format)) warnings.push(`No ${format} packages were made: they were not asked for.`);
   if (!input.tools) warnings.push('No tools are in this artifact: they were not built.');
   else if (!input.tools.static && formats.length > 0) warnings.push('No packages of the tools were made: they hold the static build, which was not made.');
   if (tools && formats.includes('rpm')) {
@@ -71,7 +77,10 @@ async function makeTarballs(input: PackageInput, kernel: Staged, tools: { varian
     await makeTarball(path, root, owned(entries), epoch);
     return path;
   };
-  const made: Made[] = [{ kind: 'kernel-tar', path: await pack(`kernel-${compiled.release}.tar.gz`, kernel) }];
+  const main: Made = compiled.built
+    ? { kind: 'modules-tar', path: await pack(`modules-${manifest.flavour}-${compiled.release}.tar.gz`, kernel) }
+    : { kind: 'kernel-tar', path: await pack(`kernel-${compiled.release}.tar.gz`, kernel) };
+  const made: Made[] = [main];
   for (const { variant, staged } of tools) {
     made.push({ kind: 'tools-tar', variant, path: await pack(`tools-${manifest.flavour}-${variant}.tar.gz`, staged) });
   }
@@ -86,7 +95,9 @@ async function makePackages(input: PackageInput, formats: readonly Format[], ker
   // so that none writes into a folder that is being removed.
   const made = await Promise.allSettled(
     formats.map(async (format): Promise<Made[]> => {
-      const kernelPackage: Made = { kind: `kernel-${format}`, path: await makers[format].kernel(context, kernel) };
+      const kernelPackage: Made = input.compiled.built
+        ? { kind: 'modules-deb', path: await modulesDeb(context, kernel, input.manifest.modules?.kernel ?? '') }
+        : { kind: `kernel-${format}`, path: await makers[format].kernel(context, kernel) };
       return tools ? [kernelPackage, { kind: `tools-${format}`, path: await makers[format].tools(context, tools) }] : [kernelPackage];
     }),
   );
@@ -104,14 +115,18 @@ async function makePackages(input: PackageInput, formats: readonly Format[], ker
 export async function packageArtifact(input: PackageInput): Promise<PackageOutput> {
   const start = Date.now();
   const { out, work, compiled, tools, epoch, log } = input;
-  const formats = input.formats ?? FORMATS;
+  const formats = (input.formats ?? FORMATS).filter((format) => possible(input).includes(format));
   requireSafe('flavour', input.manifest.flavour);
   requireSafe('kernel release', compiled.release);
   await claimOut(out);
   await remove(work);
 
-  input.progress?.('depmod');
-  const kernel = await stageKernel(compiled.root, join(work, 'kernel-root'), compiled.release, epoch, log);
+  let kernel: Staged;
+  if (compiled.built) kernel = await stageModules(compiled.root, join(work, 'kernel-root'), compiled.release, epoch);
+  else {
+    input.progress?.('depmod');
+    kernel = await stageKernel(compiled.root, join(work, 'kernel-root'), compiled.release, epoch, log);
+  }
   const roots: { variant: 'host' | 'static'; staged: Staged }[] = [];
   for (const variant of ['host', 'static'] as const) {
     const from = tools?.[variant];

@@ -41,6 +41,18 @@ export function kernelDebName(release: string): PackageName {
   return { name: `linux-image-${release.toLowerCase().replaceAll(/[_~]/g, '-')}`, version: parts.version, release: debianRevision(parts.release) };
 }
 
+/** The package of replacement modules: named by flavour and release, versioned as the kernel that they are for (6.1.192-2). */
+export function modulesDebName(flavour: string, release: string, kernel: string): PackageName {
+  const name = `linux-modules-${requireSafe('flavour', flavour)}-${requireSafe('kernel release', release)}`;
+  return { name: name.toLowerCase().replaceAll(/[_~]/g, '-'), ...modulesVersion(kernel) };
+}
+
+function modulesVersion(kernel: string): { version: string; release: string } {
+  const at = kernel.lastIndexOf('-');
+  const plain = requireSafe('kernel version', kernel.replace(/^\d+:/, ''));
+  return at < 0 ? { version: plain, release: '1' } : { version: plain.slice(0, plain.lastIndexOf('-')), release: debianRevision(plain.slice(plain.lastIndexOf('-') + 1)) };
+}
+
 /** The tools' packages follow the kernel's release: kernel and tools share structs and must match. */
 export function toolsName(flavour: string, release: string, format: 'rpm' | 'deb'): PackageName {
   const parts = split(requireSafe('kernel release', release));

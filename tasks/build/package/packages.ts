@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { StageLog } from '../../lib/log.js';
 import { buildDeb } from './deb.js';
-import { kernelDebName, kernelRpmName, toolsName } from './names.js';
+import { kernelDebName, kernelRpmName, modulesDebName, toolsName } from './names.js';
 import { buildRpm } from './rpm.js';
 import { scriptlet } from './scriptlets.js';
 import { initScripts, type Staged } from './staging.js';
@@ -62,6 +62,28 @@ export async function kernelDeb(context: PackageContext, staged: Staged): Promis
     work: join(work, 'kernel'),
     fields: { Depends: 'kmod', Recommends: 'linux-initramfs-tool', Provides: `kernel-snat-${flavour}, linux-image` },
     scripts: { postinst: await scriptlet('deb-kernel-postinst', { RELEASE: release }), postrm: await scriptlet('deb-kernel-postrm', { RELEASE: release }) },
+  });
+}
+
+/** Replacement modules for a kernel of the distribution. */
+export async function modulesDeb(context: PackageContext, staged: Staged, kernel: string): Promise<string> {
+  const { flavour, release, work } = context;
+  const MODULES = staged.entries.filter(({ type }) => type === 'file').map(({ path }) => path.split('/').pop() ?? '');
+  const values = { RELEASE: release, MODULES };
+  return buildDeb({
+    ...context,
+    ...modulesDebName(flavour, release, kernel),
+    summary: `LVS SNAT gateway (${flavour}): modules for Linux ${release}`,
+    description: `Take the place of the kernel's own: ${MODULES.join(', ')}.\nRemoving the package brings those back.`,
+    section: 'kernel',
+    root: staged.root,
+    work: join(work, 'modules'),
+    fields: { Depends: 'kmod', Recommends: `linux-image-${release} | linux-image-${release}-unsigned` },
+    scripts: {
+      postinst: await scriptlet('deb-modules-postinst', values),
+      prerm: await scriptlet('deb-modules-prerm', values),
+      postrm: await scriptlet('deb-modules-postrm', values),
+    },
   });
 }
 

@@ -6,6 +6,8 @@ import type { Outputs } from '../pipeline.js';
 import { sourceDate } from '../compile/make.js';
 import type { StageRecord, StageSpec } from '../runner/stamp.js';
 import { treeState } from '../patch/index.js';
+import type { Manifest } from '../../lib/manifest.js';
+import { secureBoot, signingAdvice } from '../modules/secure-boot.js';
 import { FORMATS, packageArtifact } from './index.js';
 
 /** Programs whose version goes into the manifest, beside the compiler. */
@@ -53,6 +55,19 @@ function reproduce(context: BuildContext): string[] {
   ];
 }
 
+/** Where the configuration came from. */
+function configured({ options, recipe, modules }: BuildContext): { profile: string; fragments: string[] } {
+  if (modules) return { profile: 'distribution', fragments: [] };
+  const profile = ['gateway', 'distro'].includes(options.config) ? options.config : 'file';
+  const base = profile === 'gateway' ? recipe.base.config.gateway : recipe.base.config.distro;
+  return { profile, fragments: [...base, ...recipe.flavour.config, ...recipe.addons.flatMap(({ config }) => config)] };
+}
+
+function modulesPart({ modules }: BuildContext, { compile, fetch }: Outputs): { modules?: NonNullable<Manifest['modules']> } {
+  if (!modules || !compile?.built || !fetch?.kernel) return {};
+  return { modules: { folder: modules.folder, kernel: fetch.kernel.version, ...compile.built } };
+}
+
 export interface PackageResult {
   dir: string;
   files: string[];
@@ -66,6 +81,8 @@ export async function packageStage(context: BuildContext, outputs: Outputs, reco
   const epoch = sourceDate(join(unpack.pristine, unpack.kernel));
   const formats = options.packages ? FORMATS : [];
   const command = reproduce(context);
+  const unsigned = context.modules && (await secureBoot()) ? signingAdvice(compile.release) : undefined;
+  if (unsigned !== undefined) context.warnings.push(unsigned);
   return {
     name: 'package',
     inputs: {
@@ -77,10 +94,11 @@ export async function packageStage(context: BuildContext, outputs: Outputs, reco
       epoch,
       out: context.out,
       command,
+      unsigned: unsigned ?? null,
     },
     outputs: ({ dir, files }) => [join(dir, 'manifest.json'), ...files.map((file) => join(dir, file))],
     run: async ({ log, progress }) => {
-      const profile = ['gateway', 'distro'].includes(options.config) ? options.config : 'file';
+      if (unsigned !== undefined) progress.note(unsigned);
       const made = await packageArtifact({
         out: context.out,
         work: work.join('package'),
@@ -95,7 +113,7 @@ export async function packageStage(context: BuildContext, outputs: Outputs, reco
           addons: recipe.addons.map(({ name }) => name),
           base: {
             name: recipe.base.name,
-            release: recipe.base.release ?? compile.release,
+            release: recipe.base.release ?? (fetch.kernel ? fetch.kernel.version : compile.release),
             ...(unpack.identity === undefined ? {} : { identity: unpack.identity }),
           },
           // A tree can hold a patch and the tools: one input.
@@ -104,15 +122,9 @@ export async function packageStage(context: BuildContext, outputs: Outputs, reco
           results: patch.results,
           compiler: { cc: compiler.banner, ...(await programVersions()) },
           flags: { cc: compat.cc, ld: compat.ld },
-          config: {
-            sha256: configure.configSha256,
-            profile,
-            fragments: [
-              ...(profile === 'gateway' ? recipe.base.config.gateway : recipe.base.config.distro),
-              ...recipe.flavour.config,
-              ...recipe.addons.flatMap(({ config }) => config),
-            ],
-          },
+          config: { sha256: configure.configSha256, ...configured(context) },
+          build: recipe.flavour.build,
+          ...modulesPart(context, outputs),
           options: givenOptions(context),
           command,
           timings: Object.fromEntries(records.map(({ stage, builtIn }) => [stage, builtIn])),

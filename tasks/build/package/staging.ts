@@ -42,6 +42,17 @@ export async function stageKernel(from: string, to: string, release: string, epo
   return { root: to, entries: await listTree(to) };
 }
 
+/** Stages replacement modules: lib/modules/RELEASE/updates, nothing else. depmod runs on the host, over the kernel's own. */
+export async function stageModules(from: string, to: string, release: string, epoch: number): Promise<Staged> {
+  const updates = `lib/modules/${release}/updates`;
+  if (!(await exists(join(from, updates)))) {
+    throw new ExpectedError({ code: 'package', what: `The compiled modules have no ${updates}.`, why: `looked in ${from}`, fix: 'Compile again: build-kernel build --clean.' });
+  }
+  await copyTree(from, to, (path) => (updates.startsWith(path) || path.startsWith(`${updates}/`) ? path : undefined));
+  await settleTree(to, epoch);
+  return { root: to, entries: await listTree(to) };
+}
+
 /** Stages one variant of the tools as they are. */
 export async function stageTools(from: string, to: string, epoch: number): Promise<Staged> {
   await copyTree(from, to);

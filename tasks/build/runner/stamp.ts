@@ -56,6 +56,8 @@ export interface StageSpec<O> {
   /** Paths that must still be there for the output to count. */
   outputs: (output: O) => string[];
   run: (stage: StageRun) => Promise<O>;
+  /** Why there is nothing to do in this build: `run` only names what others made, and the stage counts as skipped. */
+  skip?: string;
 }
 
 /**
@@ -69,7 +71,7 @@ export async function runStamped<O>(work: WorkFolder, spec: StageSpec<O>, progre
   if (stamp?.key === key) {
     const there = await Promise.all(spec.outputs(stamp.output).map(exists));
     if (there.every(Boolean)) {
-      progress.skip('unchanged');
+      progress.skip(spec.skip ?? 'unchanged');
       records.push({ stage: spec.name, status: 'skipped', ms: 0, builtIn: stamp.ms });
       return stamp.output;
     }
@@ -81,7 +83,8 @@ export async function runStamped<O>(work: WorkFolder, spec: StageSpec<O>, progre
     const output = await spec.run({ log, progress });
     const ms = Date.now() - start;
     await writeAtomic(path, `${JSON.stringify({ key, output, ms } satisfies Stamp<O>, null, 2)}\n`);
-    records.push({ stage: spec.name, status: 'done', ms, builtIn: ms });
+    if (spec.skip !== undefined) progress.skip(spec.skip);
+    records.push({ stage: spec.name, status: spec.skip === undefined ? 'done' : 'skipped', ms: spec.skip === undefined ? ms : 0, builtIn: ms });
     return output;
   } finally {
     log.close();

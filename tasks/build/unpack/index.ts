@@ -1,11 +1,9 @@
-import { copyFile, mkdir, readdir, rename } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { copyFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
-import { run } from '../../lib/exec.js';
-import { exists, readJson, remove, writeAtomic } from '../../lib/files.js';
+import { exists, readJson } from '../../lib/files.js';
 import { digestOf } from '../../lib/digest.js';
 import { exportGitTree } from '../../lib/fetch/index.js';
-import { withLock } from '../../lib/lock.js';
 import type { StageLog } from '../../lib/log.js';
 import type { Fetched } from '../../lib/sources.js';
 import { checkBase } from '../identify.js';
@@ -13,6 +11,8 @@ import type { Base } from '../../lib/flavours/schema.js';
 import type { KnownBase } from '../patch/index.js';
 import type { UnpackOutput } from '../types.js';
 import { archiveType, unpackTar } from '../../lib/archive.js';
+import { unpackDebTarball } from './deb-tarball.js';
+import { once } from './once.js';
 import { unpackSrpm } from './srpm.js';
 
 export interface UnpackInput {
@@ -44,19 +44,6 @@ function pristineFolder(input: UnpackInput): string {
   const way = base.layout === 'srpm' ? [input.prep, 2] : '';
   const key = digestOf([fetched.digest, base.layout, base.srpm, way, UNPACK_REVISION]);
   return join(input.cacheDir, 'pristine', `${base.name}-${key.slice(0, 16)}`);
-}
-
-/** A .deb of the distribution's kernel source: a package that holds a tarball. */
-async function unpackDebTarball(deb: string, into: string, log?: StageLog): Promise<void> {
-  const scratch = `${into}.deb`;
-  await remove(scratch);
-  await mkdir(scratch, { recursive: true });
-  await run(['dpkg-deb', '-x', deb, scratch], { log, fail: { code: 'unpack', what: `${basename(deb)} could not be unpacked.` } });
-  const source = join(scratch, 'usr', 'src');
-  const tarball = (await readdir(source)).find((name) => /^linux-source-.*\.tar\./.test(name));
-  if (!tarball) throw new ExpectedError({ code: 'unpack', what: `${basename(deb)} holds no linux-source tarball.` });
-  await unpackTar(join(source, tarball), into, log);
-  await remove(scratch);
 }
 
 /** The unpacked bases in the cache: what a patch that fails is tried on, to name the base it fits. */
@@ -125,42 +112,18 @@ async function requireKernel(tree: string, base: Base, name: string): Promise<vo
  */
 export async function unpack(input: UnpackInput): Promise<UnpackOutput> {
   const folder = pristineFolder(input);
-  const meta = join(folder, 'meta.json');
-  const result = (stored: Stored): UnpackOutput => ({
+  const stored = await once<Stored>(folder, `the pristine tree of ${input.base.name}`, async (part) => {
+    const { config } = await fill(input, part);
+    await requireKernel(join(part, 'tree'), input.base, input.fetched.name);
+    const warnings: string[] = [];
+    const identity = await checkBase(input.base, join(part, 'tree'), input.neededBy, (text) => warnings.push(text));
+    return { base: input.base.name, kernel: input.base.kernel, warnings, ...(config ? { config } : {}), ...(identity ? { identity } : {}) };
+  });
+  return {
     pristine: join(folder, 'tree'),
     kernel: input.base.kernel,
     warnings: stored.warnings,
     ...(stored.identity === undefined ? {} : { identity: stored.identity }),
     ...(stored.config === undefined ? {} : { distroConfig: join(folder, stored.config) }),
-  });
-  const stored = (): Promise<Stored | undefined> => readJson(meta) as Promise<Stored | undefined>;
-  const before = await stored();
-  if (before) return result(before);
-  return withLock(
-    `${folder}.lock`,
-    `the pristine tree of ${input.base.name}`,
-    async () => {
-      const other = await stored();
-      if (other) return result(other);
-      const part = `${folder}.part`;
-      await remove(part);
-      await mkdir(part, { recursive: true });
-      try {
-        const { config } = await fill(input, part);
-        await requireKernel(join(part, 'tree'), input.base, input.fetched.name);
-        const warnings: string[] = [];
-        const identity = await checkBase(input.base, join(part, 'tree'), input.neededBy, (text) => warnings.push(text));
-        const made: Stored = { base: input.base.name, kernel: input.base.kernel, warnings, ...(config ? { config } : {}), ...(identity ? { identity } : {}) };
-        await writeAtomic(join(part, 'meta.json'), `${JSON.stringify(made, null, 2)}\n`);
-        await remove(folder);
-        await rename(part, folder);
-        return result(made);
-      } catch (error) {
-        // A wrong or damaged source must not fill the disk.
-        await remove(part);
-        throw error;
-      }
-    },
-    600_000,
-  );
+  };
 }

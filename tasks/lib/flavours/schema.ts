@@ -100,14 +100,31 @@ export const compatSchema = z.strictObject({
 });
 export type Compat = z.output<typeof compatSchema>;
 
+/** build: modules: which folder's modules are replaced, and in which kernel. */
+const modulesSchema = z.strictObject({
+  /** Folder of the kernel whose modules are built: net/netfilter/ipvs. */
+  folder: relative,
+  kernel: z.strictObject({
+    /** Package of the distribution that depends on the headers of its current kernel: linux-headers-amd64. */
+    headers: z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/),
+    /** Version that the series is made for: 6.1. Another one is refused by name. */
+    version: z.string().regex(/^\d+\.\d+$/, 'a kernel version of two numbers, in quotes: "6.1"'),
+  }),
+});
+export type ModulesSpec = z.output<typeof modulesSchema>;
+
 /** patches/flavours/NAME.yaml: one way to make a SNAT gateway. */
-export const flavourSchema = z.strictObject({
+const flavourFields = z.strictObject({
   name: id,
   summary: z.string(),
   kind: z.enum(['flavour', 'addon', 'not-applicable']).default('flavour'),
   /** Where it was published and by whom. */
   origin: z.string(),
   base: id.optional(),
+  /** A kernel of its own, or replacement modules for the distribution's kernel. */
+  build: z.enum(['kernel', 'modules']).default('kernel'),
+  /** build: modules. */
+  modules: modulesSchema.optional(),
   /** addon: bases it fits (all when left out). */
   bases: z.array(id).optional(),
   patches: z.array(patchEntry).default([]),
@@ -133,6 +150,17 @@ export const flavourSchema = z.strictObject({
   conflicts: z.record(id, z.string()).default({}),
   /** not-applicable: why, and what to use instead. */
   notApplicable: z.string().optional(),
+});
+
+export const flavourSchema = flavourFields.superRefine((flavour, context) => {
+  const fault = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+  if (flavour.build === 'modules') {
+    if (flavour.modules === undefined) fault('build', 'build: modules needs `modules`: {folder, kernel: {headers, version}}');
+    if (flavour.kind !== 'flavour') fault('kind', 'only a flavour can have build: modules');
+    // The release is the distribution's, and its configuration too.
+    if (flavour.suffix !== undefined) fault('suffix', 'modules for the distribution\'s kernel have its release: no suffix');
+    if (flavour.config.length > 0) fault('config', 'the distribution has configured the kernel: no fragments');
+  } else if (flavour.modules !== undefined) fault('modules', '`modules` needs build: modules');
 });
 export type Flavour = z.output<typeof flavourSchema>;
 

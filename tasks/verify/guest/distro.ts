@@ -14,19 +14,23 @@ export interface DistroInput {
   cacheDir: string;
   log?: StageLog;
   progress: (text: string) => void;
+  /** This release instead of the distribution's current one. */
+  release?: string;
+  /** Archives that are unpacked over the kernel's root: modules that replace its own. */
+  overlays?: readonly string[];
 }
 
 /** Packages that depend on the current kernel image, by distribution. */
 const META = ['linux-image-amd64', 'linux-image-generic'];
 
 /** Names of the packages that hold the distribution's current kernel and its modules. */
-async function kernelPackages(log?: StageLog): Promise<{ image: string; modules?: string }> {
+async function kernelPackages(release: string | undefined, log?: StageLog): Promise<{ image: string; modules?: string }> {
   if (!(await hasProgram('apt-cache'))) {
     throw new ExpectedError({ code: 'environment', what: 'The distribution\'s kernel can only be had with apt.', fix: 'Verify an artifact instead: build-kernel verify FLAVOUR.' });
   }
-  for (const meta of META) {
+  for (const meta of release === undefined ? META : [`linux-image-${release}`]) {
     const { stdout } = await run(['apt-cache', 'depends', meta], { log, ok: [0, 100] });
-    const image = /Depends: (linux-image-\S*\d\S*)/.exec(stdout)?.[1];
+    const image = release === undefined ? /Depends: (linux-image-\S*\d\S*)/.exec(stdout)?.[1] : stdout === '' ? undefined : meta;
     if (image === undefined) continue;
     const { stdout: needs } = await run(['apt-cache', 'depends', image], { log, ok: [0, 100] });
     const modules = /Depends: (linux-modules-\S+)/.exec(needs)?.[1];
@@ -34,8 +38,8 @@ async function kernelPackages(log?: StageLog): Promise<{ image: string; modules?
   }
   throw new ExpectedError({
     code: 'environment',
-    what: 'apt knows no kernel package of this distribution.',
-    why: `asked for ${META.join(', ')}`,
+    what: release === undefined ? 'apt knows no kernel package of this distribution.' : `apt does not know the kernel ${release}.`,
+    why: `asked for ${release === undefined ? META.join(', ') : `linux-image-${release}`}`,
     fix: 'Run apt-get update, then the same command again.',
   });
 }
@@ -44,7 +48,10 @@ async function kernelPackages(log?: StageLog): Promise<{ image: string; modules?
 const TOOLS = [
   { program: 'ipvsadm', packages: 'ipvsadm' },
   { program: 'iptables-legacy', packages: 'iptables' },
+  { program: 'ip6tables-legacy', packages: 'iptables' },
   { program: 'nft', packages: 'nftables' },
+  // Where the host has it: as a package it would start a daemon there.
+  { program: 'keepalived', packages: undefined },
 ] as const;
 
 /** Shared libraries of a program, and its loader, as ldd finds them. */
@@ -68,23 +75,23 @@ async function copyTools(root: string): Promise<void> {
     const { stdout } = await run(['sh', '-c', 'PATH="$PATH:/usr/sbin:/sbin" command -v "$1"', 'sh', program], { ok: [0, 1, 127] });
     const path = stdout.trim();
     if (path === '') {
-      missing.push(packages);
+      if (packages !== undefined) missing.push(packages);
       continue;
     }
     for (const library of await librariesOf(path)) await copyInto(root, library);
     await mkdir(join(root, 'usr/sbin'), { recursive: true });
-    await cp(await realpath(path), join(root, 'usr/sbin', program === 'iptables-legacy' ? 'iptables' : program));
+    await cp(await realpath(path), join(root, 'usr/sbin', program.replace('-legacy', '')));
   }
   if (missing.length > 0) {
     throw new ExpectedError({
       code: 'environment',
-      what: `The tools to configure the distribution's kernel are missing: ${missing.join(', ')}.`,
+      what: `The tools to configure the distribution's kernel are missing: ${[...new Set(missing)].join(', ')}.`,
       fix: 'build-kernel doctor --install --for verify installs them.',
     });
   }
   for (const folder of XTABLES) {
     if (!(await exists(folder))) continue;
-    for (const name of await readdir(folder)) if (/^libx?t_|^libxt_|^libipt_/.test(name)) await copyInto(root, join(folder, name));
+    for (const name of await readdir(folder)) if (/^lib(xt|ipt|ip6t)_/.test(name)) await copyInto(root, join(folder, name));
   }
 }
 
@@ -95,7 +102,7 @@ async function copyTools(root: string): Promise<void> {
  */
 export async function systemFromDistribution(into: string, input: DistroInput): Promise<GuestSystem> {
   const { fetch, log, progress } = input;
-  const packages = await kernelPackages(log);
+  const packages = await kernelPackages(input.release, log);
   const unpacked = join(into, 'kernel');
   await mkdir(unpacked, { recursive: true });
   for (const name of [packages.image, packages.modules].filter((each) => each !== undefined)) {
@@ -107,6 +114,7 @@ export async function systemFromDistribution(into: string, input: DistroInput): 
   if (image === undefined) throw new ExpectedError({ code: 'package', what: `${packages.image} holds no kernel image.` });
   const release = image.slice('vmlinuz-'.length);
   const modules = join(unpacked, 'lib/modules', release);
+  for (const archive of input.overlays ?? []) await run(['tar', '-xzf', archive, '-C', unpacked, '--no-same-owner'], { log });
   // A package has no modules.dep: its installation makes it.
   await run(['depmod', '-b', unpacked, release], { log });
   const root = join(into, 'tools');

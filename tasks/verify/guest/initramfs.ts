@@ -21,7 +21,7 @@ const AT_BOOT = [
 export const NIC_MODULES = { 'virtio-net': [], e1000: ['e1000'], e1000e: ['e1000e'], '8139': ['8139cp'] } as const;
 export type Nic = keyof typeof NIC_MODULES;
 
-const FOLDERS = ['kernel/net/netfilter', 'kernel/net/ipv4/netfilter', 'kernel/net/ipv6/netfilter', 'kernel/net/ipv4', 'kernel/net/sched'];
+const FOLDERS = ['updates', 'kernel/net/netfilter', 'kernel/net/ipv4/netfilter', 'kernel/net/ipv6/netfilter', 'kernel/net/ipv4', 'kernel/net/sched'];
 
 /** Decompresses a module into place: the agent hands plain images to the kernel. */
 async function putModule(from: string, to: string): Promise<void> {

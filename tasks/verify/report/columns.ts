@@ -16,6 +16,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'ICMP', scenarios: ['icmp'] },
   { title: 'zones or rules', scenarios: ['zones', 'rules'] },
   { title: 'distribution', scenarios: ['pool-distribution'] },
+  { title: 'NAT', scenarios: ['nat'] },
+  { title: 'FULLNAT', scenarios: ['fullnat'] },
   { title: 'NAT beside', scenarios: ['nat-beside'] },
   { title: 'FULLNAT beside', scenarios: ['fullnat-beside'] },
   { title: 'keepalived', scenarios: ['keepalived'] },

@@ -52,9 +52,9 @@ export const icmpErrors: Scenario = {
   run: async (context) => {
     await context.configure(context.spec());
     await context.serve('server', { tcp: [80], udp: [53] });
-    await context.must('server', `echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; ip link set dummy0 mtu ${String(SMALL_MTU)} up && ip route add ${BEHIND}/32 dev dummy0`);
+    await context.must('server', `echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; ip link add small type dummy; ip link set small mtu ${String(SMALL_MTU)} up && ip route add ${BEHIND}/32 dev small`);
     context.later(async () => {
-      await context.run('server', `ip route del ${BEHIND}/32; ip link set dummy0 down; echo 0 > /proc/sys/net/ipv4/ip_forward`);
+      await context.run('server', `ip route del ${BEHIND}/32; ip link del small; echo 0 > /proc/sys/net/ipv4/ip_forward`);
     });
     const udp = await context.connect('client', REMOTE, 9, { udp: true, count: 2, timeout: 1500 });
     context.check('UDP to a closed port', '2 × ECONNREFUSED', showTally(tally(udp.map(({ error }) => error ?? 'answered'))), udp.every(({ error }) => error === 'ECONNREFUSED'));
