@@ -96,9 +96,15 @@ export function preparation(
         const context = fetchContext(fetchOptions, { log, progress: p }, () => undefined);
         const cacheDir = resolve(fetchOptions.cache || defaultCacheDir());
         const fetch = (source: Parameters<typeof fetchSource>[0]): ReturnType<typeof fetchSource> => fetchSource(source, context);
-        const found = what.distro
-          ? { system: await systemFromDistribution(scratch, { fetch, cacheDir, log, progress: (text) => { p.progress(text); } }), manifest: undefined }
-          : await systemFromArtifact(await artifactFolder(what), scratch, log);
+        const input = {
+          fetch,
+          cacheDir,
+          log,
+          progress: (text: string): void => {
+            p.progress(text);
+          },
+        };
+        const found = what.distro ? { system: await systemFromDistribution(scratch, input), manifest: undefined } : await systemFromArtifact(await artifactFolder(what), scratch, input);
         const { subject, broken } = await subjectOf(found.system, found.manifest ? flavourOf(found.manifest) : what.name, found.manifest);
         const topology = options.topology ?? (isOldKernel(found.system.release) ? 'vms' : 'netns');
         await findQemu(topology);

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
 import { artifactFile, verifyArtifact, type Manifest } from '../../lib/manifest.js';
-import type { StageLog } from '../../lib/log.js';
+import { systemFromDistribution, type DistroInput } from './distro.js';
 import { isOldKernel, type GuestSystem } from './system.js';
 
 /** A guest system from an artifact folder: its kernel and modules, and its static tools. */
@@ -13,14 +13,25 @@ export function flavourOf(manifest: Manifest): string {
   return manifest.flavour.split('+')[0] ?? manifest.flavour;
 }
 
+/** Replacement modules boot with the kernel they are for: the distribution's. */
+async function systemFromModules(folder: string, manifest: Manifest, modules: string, into: string, input: DistroInput): Promise<GuestSystem> {
+  const tools = artifactFile(folder, manifest, 'tools-tar', 'static');
+  const system = await systemFromDistribution(into, { ...input, release: manifest.release, overlays: [modules] });
+  if (tools !== undefined) await run(['tar', '-xzf', tools, '-C', system.root, '--no-same-owner'], { log: input.log });
+  return { ...system, subject: manifest.flavour, source: folder };
+}
+
 /**
  * Unpacks an artifact for guests, after its files were hashed again.
  * @param into scratch folder
  * @throws ExpectedError package: not whole, or without static tools
  */
-export async function systemFromArtifact(dir: string, into: string, log?: StageLog): Promise<{ system: GuestSystem; manifest: Manifest }> {
+export async function systemFromArtifact(dir: string, into: string, input: DistroInput): Promise<{ system: GuestSystem; manifest: Manifest }> {
   const folder = resolve(dir);
+  const { log } = input;
   const manifest = await verifyArtifact(folder);
+  const modules = artifactFile(folder, manifest, 'modules-tar');
+  if (modules !== undefined) return { manifest, system: await systemFromModules(folder, manifest, modules, into, input) };
   const kernel = artifactFile(folder, manifest, 'kernel-tar');
   if (kernel === undefined) throw new ExpectedError({ code: 'package', what: `${folder} holds no kernel.`, fix: 'Build it again.' });
   const unpacked = join(into, 'kernel');
