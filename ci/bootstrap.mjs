@@ -45,10 +45,7 @@ installPackages();
 compile();
 switch (verb) {
   case 'start':
-    doctor('kernel');
-    cli('list');
-    process.stdout.write("\nBuilding the small example: the distribution's own kernel source, configured as a gateway.\n");
-    cli('build', 'distro-snat', '--tools', 'none', ...rest);
+    cli('start', ...rest);
     break;
   case 'test':
     doctor('kernel', 'tools', 'package', 'verify', 'test');

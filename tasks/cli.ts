@@ -78,6 +78,19 @@ command(
   .option('--dry-run', 'say what would be done; fetch and write nothing')
   .addHelpText('after', examples(['dsnat-220', 'dsnat-220 --config distro', 'lvs-snat-v2 --debug-ipvs --set CONFIG_IP_VS_TAB_BITS=20', 'nat-snat-279 --offline --mirror /media/mirror --json']));
 
+const startCommand = command(
+  'start',
+  'from nothing to a tested gateway: installs what is missing, builds nat-snat, boots it, passes traffic',
+  ['places', 'network', 'artifact'],
+  async (io, _args, options) => {
+    const [{ start }, { toVerifyOptions }] = await Promise.all([import('./start.js'), import('./verify/options.js')]);
+    await start(io, { yes: options['yes'] === true, build: toBuildOptions(options), verify: toVerifyOptions(options) });
+  },
+)
+  .option('--yes', 'do not ask before installing packages')
+  .addHelpText('after', examples(['start', 'start --yes --topology vms']));
+addVerifyOptions(startCommand);
+
 command('list', 'all flavours', [], async (io, _args, options) => {
   const { list } = await import('./build/commands/list.js');
   await list(io, { names: options['names'] === true });
@@ -208,6 +221,7 @@ program
 installSignalHandlers();
 if (process.argv.length <= 2) {
   program.outputHelp();
+  process.stdout.write('\nNew here? `build-kernel start` installs what is missing, builds a gateway for this distribution\'s kernel, boots it in QEMU and passes traffic through it.\n');
 } else {
   program.exitOverride();
   try {

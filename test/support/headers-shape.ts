@@ -28,7 +28,7 @@ $(M)/%.ko: $(M)/%.o
 	@printf 'static const char v[] __attribute__((section(".modinfo"), used)) = "vermagic=${SHAPE_RELEASE} SMP mod_unload ";\n' > $(M)/$*.mod.c
 	@echo "  CC [M]  $(M)/$*.mod.o"
 	@$(CC) -c -o $(M)/$*.mod.o $(M)/$*.mod.c
-	@ld -r -o $@ $< $(M)/$*.mod.o
+	@ld -r --build-id=sha1 -o $@ $< $(M)/$*.mod.o
 .PHONY: modules
 .SECONDARY:
 .DELETE_ON_ERROR:

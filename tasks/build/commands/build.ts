@@ -40,6 +40,8 @@ export async function build(io: Io, flavour: string, options: BuildOptions & { d
   const made = context.modules ? 'modules for kernel' : 'kernel';
   io.print(`${context.name}: ${made} ${outputs.configure?.release ?? ''} ${context.modules ? 'are' : 'is'} in ${artifact} (${formatDuration(Date.now() - started)}, ${String(skipped)} of ${String(records.length)} stages unchanged)`);
   for (const file of outputs.package?.files ?? []) io.print(`  ${file}`);
+  // At the end, and each time: what they say decides whether the modules load.
+  if (context.modules) for (const warning of context.warnings) io.say(`warning: ${warning}`);
   const { built } = outputs.compile ?? {};
   if (built) io.print(`They replace ${Object.keys(built.kept).join(', ')}; ${String(built.left.length)} more modules of the distribution go on as they are (${String(built.symbols)} exported symbols compared).`);
 }

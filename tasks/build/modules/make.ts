@@ -15,7 +15,8 @@ export interface ModulesMakeInput {
   into: string;
   /** Its name in the kernel: net/netfilter/ipvs. */
   folder: string;
-  /** Folders with headers that the series changed, before the distribution's. */
+  /** The patched tree, and folders in it with headers that the series changed: they come before the distribution's. */
+  tree: string;
   include: string[];
   compiler: Compiler;
   ccache: boolean;
@@ -30,7 +31,8 @@ export function modulesMake(input: ModulesMakeInput, epoch: number): MakeEnviron
   // Two folders must give the same bytes: what is recorded is as if the headers were installed and the sources in the
   // kernel's tree. The build id is made from the debugging information too, before it is stripped.
   if (semver.gte(input.compiler.version, '8.0.0')) {
-    for (const [from, to] of [...new Map([[root, ''], [realpathSync(root), '']]), [input.into, input.folder]]) flags.push(`-ffile-prefix-map=${from}=${to}`);
+    const map = new Map([[root, ''], [realpathSync(root), ''], [`${input.tree}/`, ''], [input.into, input.folder]]);
+    for (const [from, to] of map) flags.push(`-ffile-prefix-map=${from}=${to}`);
   }
   // Of CC, not of the kernel's flags: the first folder wins.
   flags.push(...input.include.map((path) => `-I${path}`));

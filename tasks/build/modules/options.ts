@@ -7,6 +7,7 @@ import { DEFAULTS, type BuildOptions } from '../options.js';
 export function requireModulesOptions(context: { name: string; options: BuildOptions }): void {
   const { options, name } = context;
   const given = [
+    ...(options.with.length > 0 ? ['--with'] : []),
     ...(options.set.length > 0 ? ['--set'] : []),
     ...(options.menuconfig ? ['--menuconfig'] : []),
     ...(options.config === DEFAULTS.config ? [] : ['--config']),
@@ -15,7 +16,7 @@ export function requireModulesOptions(context: { name: string; options: BuildOpt
   throw new ExpectedError({
     code: 'usage',
     what: `${given.join(', ')} cannot be used with ${name}.`,
-    why: "Its modules are for the distribution's own kernel, which the distribution has configured.",
+    why: "Its modules are for the distribution's own kernel, which the distribution has configured and built.",
     fix: 'Leave them out; or build a whole kernel: build-kernel list.',
   });
 }

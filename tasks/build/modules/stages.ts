@@ -77,6 +77,7 @@ export async function makeForModules(context: BuildContext, spec: ModulesSpec, u
       headers: headersOf(unpacked),
       into: objectsIn(context.work.join('obj'), spec.folder),
       folder: spec.folder,
+      tree: patched.tree,
       include: await includeFolders(patched.tree),
       compiler: context.compiler,
       ccache: context.ccache,
@@ -151,9 +152,6 @@ export async function compileModulesStage(
       compiler: context.compiler.banner,
     },
     outputs: (output) => Object.keys(output.built?.kept ?? {}).map((name) => join(output.root, 'lib/modules', output.release, 'updates/build-kernel', name)),
-    run: (stage) => {
-      if (odd !== undefined) stage.progress.note(odd);
-      return compileModules(compileInput(context, spec, { unpacked, patched, configured, make }, stage));
-    },
+    run: (stage) => compileModules(compileInput(context, spec, { unpacked, patched, configured, make }, stage)),
   };
 }

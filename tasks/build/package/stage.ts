@@ -98,7 +98,6 @@ export async function packageStage(context: BuildContext, outputs: Outputs, reco
     },
     outputs: ({ dir, files }) => [join(dir, 'manifest.json'), ...files.map((file) => join(dir, file))],
     run: async ({ log, progress }) => {
-      if (unsigned !== undefined) progress.note(unsigned);
       const made = await packageArtifact({
         out: context.out,
         work: work.join('package'),

@@ -1,10 +1,13 @@
-import { cp, mkdir, readdir, realpath } from 'node:fs/promises';
+import { cp, mkdir, readdir, realpath, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { digestOf } from '../../lib/digest.js';
 import { ExpectedError } from '../../lib/errors.js';
 import { hasProgram, run } from '../../lib/exec.js';
-import { exists } from '../../lib/files.js';
+import { exists, remove } from '../../lib/files.js';
 import type { Fetch } from '../../lib/fetch/alternatives.js';
+import { withLock } from '../../lib/lock.js';
 import type { StageLog } from '../../lib/log.js';
+import type { Fetched } from '../../lib/sources.js';
 import type { GuestSystem } from './system.js';
 
 /** A guest system from the distribution: its own kernel package, and this host's tools with the libraries they need. */
@@ -95,6 +98,27 @@ async function copyTools(root: string): Promise<void> {
   }
 }
 
+/** The unpacked packages, from the cache: several hundred megabytes behind xz. */
+async function unpackedKernel(debs: readonly Fetched[], { cacheDir, log, progress }: DistroInput): Promise<string> {
+  const folder = join(cacheDir, 'guest', `kernel-${digestOf(debs.map(({ digest }) => digest)).slice(0, 24)}`);
+  if (await exists(folder)) return folder;
+  return withLock(
+    join(cacheDir, 'locks', 'guest-kernel.lock'),
+    "the distribution's kernel in the cache",
+    async () => {
+      if (await exists(folder)) return folder;
+      progress("unpacking the distribution's kernel (once)");
+      const part = `${folder}.part`;
+      await remove(part);
+      await mkdir(part, { recursive: true });
+      for (const deb of debs) await run(['dpkg-deb', '-x', deb.path, part], { log });
+      await rename(part, folder);
+      return folder;
+    },
+    600_000,
+  );
+}
+
 /**
  * Fetches and unpacks the distribution's kernel; nothing is installed.
  * @param into scratch folder
@@ -103,13 +127,17 @@ async function copyTools(root: string): Promise<void> {
 export async function systemFromDistribution(into: string, input: DistroInput): Promise<GuestSystem> {
   const { fetch, log, progress } = input;
   const packages = await kernelPackages(input.release, log);
-  const unpacked = join(into, 'kernel');
-  await mkdir(unpacked, { recursive: true });
+  const debs: Fetched[] = [];
   for (const name of [packages.image, packages.modules].filter((each) => each !== undefined)) {
     progress(`fetching ${name}`);
-    const deb = await fetch({ kind: 'apt', package: name, source: false });
-    await run(['dpkg-deb', '-x', deb.path, unpacked], { log });
+    debs.push(await fetch({ kind: 'apt', package: name, source: false }));
   }
+  // Links: what is added or written anew here leaves the cache's files alone.
+  const unpacked = join(into, 'kernel');
+  await mkdir(into, { recursive: true });
+  const cached = await unpackedKernel(debs, input);
+  await run(['cp', '-al', cached, unpacked], { log, ok: [0, 1] });
+  if (!(await exists(join(unpacked, 'boot')))) await run(['cp', '-a', `${cached}/.`, unpacked], { log });
   const image = (await readdir(join(unpacked, 'boot'))).find((name) => name.startsWith('vmlinuz-'));
   if (image === undefined) throw new ExpectedError({ code: 'package', what: `${packages.image} holds no kernel image.` });
   const release = image.slice('vmlinuz-'.length);

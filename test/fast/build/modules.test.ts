@@ -10,7 +10,7 @@ import { loadFlavours } from '../../../tasks/lib/flavours/catalog.js';
 import { flavourSchema } from '../../../tasks/lib/flavours/schema.js';
 import { readManifest, verifyArtifact } from '../../../tasks/lib/manifest.js';
 import { patchesDir } from '../../../tasks/lib/paths.js';
-import { cli, scratch, type CliResult } from '../../support/cli.js';
+import { cli, scratch, startCli, type CliResult } from '../../support/cli.js';
 import { headersMirror, SHAPE_RELEASE } from '../../support/headers-shape.js';
 import { sha256Of, shapeData, writeFlavour, PATCH, type ShapeData } from '../../support/shape-flavour.js';
 
@@ -124,6 +124,10 @@ describe.skipIf(!hasDpkg)('modules for the distribution\'s kernel', () => {
     const text = '--- a/include/linux/shape.h\n+++ b/include/linux/shape.h\n@@ -1,4 +1,4 @@\n #ifndef SHAPE_H\n #define SHAPE_H\n-#define SHAPE_FACTOR 3\n+#define SHAPE_FACTOR 4\n #endif\n';
     flavour('shape-header', [{ file: 'header.patch', text }]);
     const result = await build('shape-header', '--no-packages');
+    // Debugging information names the folder of the header, and the build id is made from it.
+    const other = await build('shape-header', '--no-packages', '--work', 'header-elsewhere', '--out', 'header-out');
+    const ko = (json: BuildJson): string => bytes(join(json.artifact, readdirSync(json.artifact).find((name) => name.startsWith('modules-')) ?? ''));
+    expect(ko(parsed(other))).toBe(ko(parsed(result)));
     expect(parsed(result).error).toBeUndefined();
     expect((await readManifest(parsed(result).artifact)).modules?.kept).toEqual({ 'ip_vs_core.ko': ['include/linux/shape.h'], 'ip_vs_sched.ko': ['include/linux/shape.h'] });
   });
@@ -166,6 +170,20 @@ describe.skipIf(!hasDpkg)('modules for the distribution\'s kernel', () => {
     const result = await run(['shape-modules', '--offline', '--mirror', odd, '--json', '--work', 'odd', '--cache', join(dir, 'odd-cache')]);
     expect(result.status).toBe(6);
     expect(parsed(result).error?.what).toBe(`The kernel source is 2.6.32, the headers of ${SHAPE_RELEASE} are 2.6.33.`);
+  });
+
+  it('go on after a kill -9 with objects that are whole', async () => {
+    const args = ['shape-modules', '--offline', '--mirror', mirror, '--no-ccache', '--json', '--work', 'killed', '--out', 'killed-out', '--no-packages'];
+    const child = startCli(args, { cwd: dir, env: { BUILD_KERNEL_FLAVOURS: data.folder } });
+    const running = join(dir, 'killed/shape-modules/obj/.build-kernel-running');
+    while (!existsSync(running) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill('SIGKILL');
+    await child;
+    const again = await run(args);
+    expect(again.status).toBe(0);
+    expect(readdirSync(join(dir, 'killed/shape-modules/obj'))).not.toContain('.build-kernel-running');
+    const ko = `shape-modules/root/lib/modules/${SHAPE_RELEASE}/updates/build-kernel/ip_vs_core.ko`;
+    expect(bytes(join(dir, 'killed', ko))).toBe(bytes(join(dir, 'another-longer-name/build', ko)));
   });
 
   it('take no options of a kernel\'s configuration', async () => {

@@ -45,7 +45,7 @@ describe.skipIf(!hasKernel)('nat-snat (linux-headers-amd64, linux-source-6.1)', 
   });
 
   it('fits: vermagic as the kernel\'s own modules have it, every exported symbol with its CRC', async () => {
-    const image = output('apt-cache', 'depends', 'linux-image-amd64').match(/linux-image-\S*\d\S*/)?.[0] ?? '';
+    const image = output('apt-cache', 'depends', 'linux-image-amd64').match(/linux-image-\d\S*/)?.[0] ?? '';
     expect(image).toBe(`linux-image-${json.release}`);
     const debs = join(dir, 'image');
     mkdirSync(debs);
@@ -70,7 +70,7 @@ describe.skipIf(!hasKernel)('nat-snat (linux-headers-amd64, linux-source-6.1)', 
     execFileSync('dpkg-deb', ['-x', deb, host]);
     execFileSync('cp', ['-r', join(dir, 'image/lib/modules', json.release, 'kernel'), join(host, 'lib/modules', json.release)]);
     const lookUp = (): string => {
-      execFileSync('depmod', ['-b', host, json.release]);
+      output('depmod', '-b', host, json.release);
       return output('modprobe', '-d', host, '-S', json.release, '--show-depends', 'ip_vs_rr');
     };
     expect(lookUp()).toContain('updates/build-kernel/ip_vs.ko');
