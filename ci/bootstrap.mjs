@@ -62,6 +62,11 @@ switch (verb) {
     doctor('kernel');
     run(process.execPath, [join(root, 'node_modules/zx/build/cli.js'), join(root, 'ci/bench/overhead.mjs'), ...rest]);
     break;
+  case 'bench:packets':
+    doctor('kernel', 'tools', 'package', 'verify');
+    if (!rest.some((arg) => !arg.startsWith('-'))) cli('build', 'nat-snat', '--tools', 'static');
+    run(process.execPath, [join(root, 'node_modules/zx/build/cli.js'), join(root, 'ci/bench/packets.mjs'), ...rest]);
+    break;
   default:
     process.stderr.write(`bootstrap: no script is called ${verb}\n`);
     process.exit(2);

@@ -15,6 +15,8 @@ int flows_main(int argc, char **argv);
 int probe_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int flood_main(int argc, char **argv);
+int blast_main(int argc, char **argv);
+int sink_main(int argc, char **argv);
 int agent_main(void);
 
 /* Milliseconds of guest time since boot. */

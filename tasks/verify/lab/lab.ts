@@ -29,6 +29,8 @@ export interface LabOptions {
   /** The console of this node belongs to our terminal, and a shell is on it. */
   terminal?: NodeName;
   gdb?: MachineSpec['gdb'];
+  /** Further arguments of QEMU, for every machine. */
+  qemuArguments?: readonly string[];
 }
 
 /** A command that has ended. */
@@ -158,7 +160,7 @@ export class Lab {
       append: `${system.append}${shell ? ' guest.shell' : ''}`,
       memory: topology === 'netns' ? system.memory + 128 : system.memory,
       cpu: system.cpu[this.options.qemu.accelerator],
-      network,
+      network: [...network, ...(this.options.qemuArguments ?? [])],
       bootTimeout: this.options.bootTimeout,
       ...(shell ? { terminal: true } : {}),
       ...(this.options.gdb && (topology === 'netns' || name === 'gateway') ? { gdb: this.options.gdb } : {}),

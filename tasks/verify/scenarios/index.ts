@@ -11,6 +11,7 @@ import { reload } from './reload.js';
 import { algorithms, rules } from './rules.js';
 import { fullnat, fullnatBeside, nat, natBeside } from './services.js';
 import { icmp, privacy, snatTcp, snatUdp, sourcePorts, transfer } from './snat.js';
+import { syncFailover } from './sync.js';
 import { unload } from './unload.js';
 import { zones } from './zones.js';
 
@@ -50,4 +51,5 @@ export const SCENARIOS: readonly Scenario[] = [
   debugLog,
   poolExhaustion,
   vrrp,
+  syncFailover,
 ];

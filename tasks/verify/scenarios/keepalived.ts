@@ -54,23 +54,27 @@ export const keepalived: Scenario = {
 /** Three missed adverts of one second and the skew, then gratuitous ARP for every address: 4 to 5 s on an idle machine. */
 const TAKEOVER = 10;
 
+/** keepalived on both gateways, the first one master; waits until its addresses and services are there. */
+export async function startPair(context: Context): Promise<void> {
+  const instances = (priority: number): Vrrp['instances'] => [
+    { name: 'INSIDE', interface: 'eth0', id: 51, priority, addresses: [`${INSIDE}/24`] },
+    { name: 'OUTSIDE', interface: 'eth1', id: 52, priority, addresses: POOL.map((address) => `${address}/24`) },
+  ];
+  for (const [node, priority] of [['gateway', 150], ['gateway2', 100]] as const) {
+    await startKeepalived(context, node, renderKeepalived(context.subject.language, context.spec({ protocols: ['tcp'] }), { instances: instances(priority), password: 'verify', master: node === 'gateway' }));
+  }
+  const master = await until(context, 'gateway', 'ip addr show dev eth1', new RegExp(POOL[2].replaceAll('.', '\\.')), 20);
+  context.check('addresses at the first gateway', 'within 20 s', master ? 'there' : 'not there', master);
+  for (const node of ['gateway', 'gateway2'] as const) await until(context, node, 'ipvsadm -ln', /^(TCP|FWM) /, 15);
+}
+
 export const vrrp: Scenario = {
   name: 'vrrp',
   claim: `Two gateways with VRRP: when the master's machine stops, its addresses move and new connections go on within ${String(TAKEOVER)} s.`,
   nodes: 'pair',
   notFor: (subject) => noSnat(subject) ?? noKeepalived(subject),
   run: async (context) => {
-    const instances = (priority: number): Vrrp['instances'] => [
-      { name: 'INSIDE', interface: 'eth0', id: 51, priority, addresses: [`${INSIDE}/24`] },
-      { name: 'OUTSIDE', interface: 'eth1', id: 52, priority, addresses: POOL.map((address) => `${address}/24`) },
-    ];
-    for (const [node, priority] of [['gateway', 150], ['gateway2', 100]] as const) {
-      await startKeepalived(context, node, renderKeepalived(context.subject.language, context.spec({ protocols: ['tcp'] }), { instances: instances(priority), password: 'verify', master: node === 'gateway' }));
-    }
-    const master = await until(context, 'gateway', 'ip addr show dev eth1', new RegExp(POOL[2].replaceAll('.', '\\.')), 20);
-    context.check('addresses at the first gateway', 'within 20 s', master ? 'there' : 'not there', master);
-    await until(context, 'gateway', 'ipvsadm -ln', /^(TCP|FWM) /, 15);
-    await until(context, 'gateway2', 'ipvsadm -ln', /^(TCP|FWM) /, 15);
+    await startPair(context);
     await context.serve('server', { tcp: [80] });
     const before = await context.connect('client', REMOTE, 80, { count: COUNT });
     if (!checkTranslated(context, before, POOL, COUNT)) return;
