@@ -3,7 +3,7 @@
 const COLOURS = ['#8d99ae', '#577590', '#d1495b', '#66a182', '#edae49'];
 const BAR = 16;
 const GAP = 14;
-const LEFT = 190;
+const LEFT = 230;
 const WIDTH = 760;
 
 const escape = (text) => String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;');
@@ -27,7 +27,7 @@ export function bars(rows, groups, unit) {
     rows.forEach(({ figures }, index) => {
       const figure = figures[column];
       if (!Number.isFinite(figure)) return;
-      parts.push(`<rect x="${LEFT}" y="${y}" width="${(figure * scale).toFixed(1)}" height="${BAR - 3}" fill="${COLOURS[index % COLOURS.length]}"/><text x="${(LEFT + figure * scale + 5).toFixed(1)}" y="${y + BAR - 5}">${figure.toFixed(1)}</text>`);
+      parts.push(`<rect x="${LEFT}" y="${y}" width="${(figure * scale).toFixed(1)}" height="${BAR - 3}" fill="${COLOURS[index % COLOURS.length]}"/><text x="${(LEFT + figure * scale + 5).toFixed(1)}" y="${y + BAR - 5}">${Number.isInteger(figure) ? figure : figure.toFixed(1)}</text>`);
       y += BAR;
     });
     y += GAP;

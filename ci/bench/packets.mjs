@@ -8,20 +8,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fetchContext } from '../../dist/lib/fetch/for-run.js';
-import { fetchSource } from '../../dist/lib/fetch/index.js';
-import { StageLog } from '../../dist/lib/log.js';
-import { defaultCacheDir } from '../../dist/lib/paths.js';
-import { systemFromArtifact } from '../../dist/verify/guest/artifact.js';
-import { makeInitramfs } from '../../dist/verify/guest/initramfs.js';
-import { ensureUserland } from '../../dist/verify/guest/userland.js';
 import { Lab, Node } from '../../dist/verify/lab/lab.js';
-import { findQemu } from '../../dist/verify/vm/qemu.js';
 import { bars } from './bars.mjs';
+import { must, prepareGuest, readArguments } from './guest.mjs';
 
-const args = process.argv.slice(process.argv.findIndex((arg) => arg.endsWith('packets.mjs')) + 1);
-const svg = args.includes('--svg') ? args[args.indexOf('--svg') + 1] : undefined;
-const artifact = resolve(args.find((arg, index) => !arg.startsWith('--') && args[index - 1] !== '--svg') ?? 'artifacts/nat-snat');
+const { svg, artifact } = readArguments('packets.mjs');
 
 const POOL = ['203.0.114.100', '203.0.114.101', '203.0.114.102'];
 const RANGE = `${POOL[0]}-${POOL[2]}`;
@@ -50,16 +41,6 @@ const MEASURES = [
 const SENT = MEASURES.length * COUNT + MEASURES.reduce((sum, { argv }) => sum + Number(argv[argv.indexOf('-w') + 1] ?? 0) * Number(argv.includes('-w')), 0);
 
 const dir = mkdtempSync(join(tmpdir(), 'bk-'));
-const log = new StageLog(join(dir, 'bench.log'));
-const cacheDir = defaultCacheDir();
-const context = fetchContext({ cache: cacheDir, lockFile: join(dir, 'lock.json'), offline: false, mirrors: [], allowUnsigned: false, allowSha1: false }, { log, progress: { note() {}, progress() {} } }, () => {});
-const fetch = (source) => fetchSource(source, context);
-
-async function must(node, script, timeout = 60_000) {
-  const ran = await node.sh(script, timeout);
-  if (!ran.ok) throw new Error(`${script}: ${ran.ended}: ${ran.stderr}${ran.stdout}`);
-  return ran.stdout;
-}
 
 async function measure(way, number, system, initramfs, qemu) {
   const lab = new Lab({ system, initramfs, qemu, topology: 'netns', nodes: 'gateway', nic: 'virtio-net', bootTimeout: 300, folder: join(dir, `out${number}`), sockets: join(dir, 's'), qemuArguments: ['-icount', 'shift=0,sleep=off'] });
@@ -96,10 +77,7 @@ async function measure(way, number, system, initramfs, qemu) {
 }
 
 try {
-  const qemu = { ...(await findQemu('netns')), accelerator: 'tcg' };
-  const userland = await ensureUserland({ cacheDir, fetch, jobs: 2, log });
-  const { system } = await systemFromArtifact(artifact, join(dir, 'system'), { fetch, cacheDir, log, progress() {} });
-  const initramfs = await makeInitramfs({ system, userland, nic: 'virtio-net', folder: dir, log });
+  const { system, initramfs, qemu } = await prepareGuest(resolve(artifact), dir);
   const rows = [];
   for (const [number, way] of WAYS.entries()) {
     const { figures } = await measure(way, number, system, initramfs, qemu);
@@ -111,6 +89,5 @@ try {
   for (const { name, figures } of rows) console.log(`| ${name} | ${figures.map((figure) => figure.toFixed(2)).join(' | ')} |`);
   if (svg) writeFileSync(svg, bars(rows, MEASURES.map(({ name }) => name), 'µs of guest time per packet, 1 µs = 1,000 instructions'));
 } finally {
-  log.close();
   rmSync(dir, { recursive: true, force: true });
 }
