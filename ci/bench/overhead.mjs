@@ -1,6 +1,6 @@
 #!/usr/bin/env zx
 // What a build costs beside the work itself, both in one run:
-//   build-kernel FLAVOUR (all stages, sources in the cache, no tools), and its compile stage alone
+//   build-kernel FLAVOUR (all stages, base in the cache, no tools), its compile stage alone, and unpacking the base
 //   a bare `make bzImage modules` and `make modules_install` of the same tree, with the same arguments
 // Usage: npm run bench -- [FLAVOUR] [options of build-kernel …]      (default: distro-snat)
 // ccache is off on both sides. Processor time (user + system, children included) is what a busy machine changes least.
@@ -29,6 +29,11 @@ try {
   const common = ['--tools', 'none', '--no-packages', '--no-ccache', '--cache', join(dir, 'cache'), ...options];
   // Fill a cache of its own: the network is not what is measured, unpacking is.
   if (!options.includes('--source')) await $({ cwd: dir })`node ${cli} fetch ${flavour} ${common}`;
+  // A base is unpacked once and serves all builds on it: that is measured apart, by a prepare before and one after.
+  const preparing = common.filter((arg, index) => !['--tools', '--no-packages'].includes(arg) && common[index - 1] !== '--tools');
+  const first = await timed(['node', cli, 'prepare', flavour, ...preparing, '--work', join(dir, 'first')]);
+  const second = await timed(['node', cli, 'prepare', flavour, ...preparing, '--work', join(dir, 'second')]);
+  const unpacking = { wall: first.wall - second.wall, cpu: first.cpu - second.cpu };
   const whole = await timed(['node', cli, flavour, ...common]);
   const artifact = join(dir, 'artifacts', flavour);
   const manifest = JSON.parse(readFileSync(join(artifact, 'manifest.json'), 'utf8'));
@@ -54,10 +59,12 @@ try {
   console.log(row('bare make bzImage modules', compiled));
   console.log(row('bare make bzImage modules, modules_install', byHand));
   console.log(row('build-kernel, compile stage (make, modules_install)', { wall: manifest.timings.compile / 1000, cpu: NaN }));
-  console.log(row('build-kernel, all stages (sources in the cache)', whole));
+  console.log(row('build-kernel, all stages, base in the cache', whole));
+  console.log(row('unpacking and identifying the base, once for all builds', unpacking));
   console.log(`compile stage over bare make + modules_install: ${pct(manifest.timings.compile / 1000, byHand.wall)} wall`);
   console.log(`all stages over bare make + modules_install: ${pct(whole.wall, byHand.wall)} wall, ${pct(whole.cpu, byHand.cpu)} cpu`);
-  console.log('the rest of all stages is unpacking, identifying, copying and patching the tree, and configuring it; stage by stage (ms):');
+  console.log(`the same with unpacking the base: ${pct(whole.wall + unpacking.wall, byHand.wall)} wall, ${pct(whole.cpu + unpacking.cpu, byHand.cpu)} cpu`);
+  console.log('the rest of all stages is copying, identifying and patching the tree, and configuring it; stage by stage (ms):');
   console.log(`  ${JSON.stringify(manifest.timings)}`);
 } finally {
   rmSync(dir, { recursive: true, force: true });

@@ -6,16 +6,10 @@ import type { StageProgress } from '../ui/stages.js';
 import type { FetchContext } from './context.js';
 
 /** The options of a command that say where sources may come from. */
-export interface FetchOptions {
+export type FetchOptions = Pick<FetchContext, 'lockFile' | 'offline' | 'mirrors' | 'keyring' | 'allowUnsigned' | 'allowSha1'> & {
+  /** Folder of the cache; empty: the default one. */
   cache: string;
-  /** Digests of unpinned files as first seen. */
-  lockFile: string;
-  offline: boolean;
-  mirrors: string[];
-  keyring?: string;
-  allowUnsigned: boolean;
-  allowSha1: boolean;
-}
+};
 
 /** How the fetch library is to behave for these options. */
 export function fetchContext(
