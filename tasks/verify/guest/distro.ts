@@ -136,8 +136,12 @@ export async function systemFromDistribution(into: string, input: DistroInput): 
   const unpacked = join(into, 'kernel');
   await mkdir(into, { recursive: true });
   const cached = await unpackedKernel(debs, input);
-  await run(['cp', '-al', cached, unpacked], { log, ok: [0, 1] });
-  if (!(await exists(join(unpacked, 'boot')))) await run(['cp', '-a', `${cached}/.`, unpacked], { log });
+  const { exitCode } = await run(['cp', '-al', cached, unpacked], { log, ok: [0, 1] });
+  // The cache may be on another file system, which links do not reach.
+  if (exitCode !== 0) {
+    await remove(unpacked);
+    await run(['cp', '-a', cached, unpacked], { log });
+  }
   const image = (await readdir(join(unpacked, 'boot'))).find((name) => name.startsWith('vmlinuz-'));
   if (image === undefined) throw new ExpectedError({ code: 'package', what: `${packages.image} holds no kernel image.` });
   const release = image.slice('vmlinuz-'.length);
