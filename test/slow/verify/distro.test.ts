@@ -172,8 +172,8 @@ describe('a guest', () => {
   });
 
   it('is one of three machines that reach each other over e1000', async () => {
-    expect((await lab.node('client').exec(['traffic', 'ping', '192.168.40.1'])).ok).toBe(true);
-    expect((await lab.node('gateway').exec(['traffic', 'ping', '203.0.113.2'])).ok).toBe(true);
+    expect((await lab.node('client').exec(['traffic', 'ping', '-T', '10000', '192.168.40.1'])).ok).toBe(true);
+    expect((await lab.node('gateway').exec(['traffic', 'ping', '-T', '10000', '203.0.113.2'])).ok).toBe(true);
   });
 
   it('tells exit statuses, signals and time-outs apart', async () => {
