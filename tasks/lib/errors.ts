@@ -3,7 +3,7 @@
  * only a bug (anything else that is thrown) shows a stack trace.
  */
 
-/** Exit status by error code. Documented in docs/EXIT-CODES.md; never renumber. */
+/** Exit status by error code. Documented in docs/CLI.md; never renumber. */
 export const EXIT_STATUS = {
   bug: 1,
   usage: 2,
