@@ -17,7 +17,11 @@ int ping_main(int argc, char **argv);
 int flood_main(int argc, char **argv);
 int blast_main(int argc, char **argv);
 int sink_main(int argc, char **argv);
-int agent_main(void);
+int init_main(void);
+
+/* The agent: serves requests for ever; reply_text is how it answers. */
+void serve_requests(int in, int out);
+void reply_text(int fd, const char *id, const char *kind, long code, const char *text);
 
 /* Milliseconds of guest time since boot. */
 int64_t now_ms(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One static program, several names: /init is the agent, the others send and answer traffic. */
+/* One static program, several names: /init is the first process and agent, the others send and answer traffic. */
 #include "guest.h"
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 	};
 
 	if (getpid() == 1)
-		return agent_main();
+		return init_main();
 	for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof *programs; i++)
 		if (!strcmp(argv[1], programs[i].name))
 			return programs[i].run(argc - 1, argv + 1);

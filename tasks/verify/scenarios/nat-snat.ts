@@ -24,7 +24,6 @@ export const ipv6: Scenario = {
   notFor: only,
   run: async (context) => {
     await context.configure(context.spec({ snat: [{ from: '::/0', pool: POOL6 }] }));
-    await context.must('server', ['true']);
     const finish = await serve6(context);
     // Routers and hosts of IPv6 find each other by link-local addresses, which take a moment.
     await context.run('client', `i=0; while [ $i -lt 20 ] && ! traffic ping -T 500 ${REMOTE6}; do i=$((i+1)); done >/dev/null`, 30_000);
