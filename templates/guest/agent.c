@@ -273,9 +273,10 @@ static int make_node(const char *name)
 				close(other->fd);
 		memset(nodes, 0, sizeof nodes);
 		memset(jobs, 0, sizeof jobs);
-		if (unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS))
+		if (unshare(CLONE_NEWNET | CLONE_NEWNS))
 			_exit(71);
-		sethostname(name, strlen(name));
+		if (unshare(CLONE_NEWUTS) == 0)
+			sethostname(name, strlen(name));
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 		/* /sys shows the interfaces of the namespace it was mounted in. */
 		umount2("/sys", MNT_DETACH);

@@ -208,6 +208,9 @@ export class Lab {
     for (const node of this.nodes) {
       if (node.role === 'gateway') continue;
       const pid = await main.namespacePid(node.name);
+      if (!/^\d+$/.test(pid)) {
+        throw new ExpectedError({ code: 'environment', what: `The kernel ${this.options.system.release} has no network namespaces (NET_NS).`, fix: 'Use --topology vms, which does without.' });
+      }
       // 2.6.32 moves no device that has hardware under it: what moves is a macvlan on the NIC, which stays behind without an address.
       const moves = node.interfaces.flatMap(({ name, segment }) => {
         const mac = macOf(this.nodes, node, segment);
@@ -247,7 +250,13 @@ export class Lab {
 
   private async must(node: Node, script: string): Promise<void> {
     const ran = await node.sh(script);
-    if (!ran.ok) throw new Error(`${node.name}: ${script}\n${ran.stdout}${ran.stderr}`);
+    if (ran.ok) return;
+    throw new ExpectedError({
+      code: 'environment',
+      what: `The network of ${node.name} could not be set up in the guest.`,
+      why: `${script}\nended with ${ran.ended}: ${ran.stdout}${ran.stderr}`.trim(),
+      fix: this.options.topology === 'netns' ? 'This topology needs NET_NS and MACVLAN in the kernel; --topology vms does without.' : 'The kernel lacks something that a gateway needs; see the lines above.',
+    });
   }
 
   /** Gives a node the topology's addresses and routes, whatever it has now. */
