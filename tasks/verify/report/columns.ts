@@ -1,5 +1,5 @@
 import type { ScenarioResult, Status, VerifyReport } from '../types.js';
-import { oneLine } from './text.js';
+import { oneLine } from '../../lib/report/text.js';
 import { qemuOf, reasonOf, topologyOf } from './words.js';
 
 /** The table of docs/FLAVOURS.md: what was seen of each flavour. */

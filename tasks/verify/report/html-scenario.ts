@@ -1,7 +1,7 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import type { Capture, Check, Fault, ScenarioResult, Step } from '../types.js';
-import { markup, type Markup } from './escape.js';
-import { oneLine, printable } from './text.js';
+import { markup, type Markup } from '../../lib/report/escape.js';
+import { oneLine, printable } from '../../lib/report/text.js';
 import { ending } from './transcript.js';
 import { STATUS_WORD, endOf, faultLine, reasonOf, seconds } from './words.js';
 

@@ -1,9 +1,9 @@
 import type { Status, VerifyReport } from '../types.js';
-import { Markup, markup } from './escape.js';
+import { Markup, markup } from '../../lib/report/escape.js';
 import { renderBadge, renderScenario } from './html-scenario.js';
 import { pageStyle } from './html-style.js';
 import { renderTopology } from './svg.js';
-import { oneLine } from './text.js';
+import { oneLine } from '../../lib/report/text.js';
 import { STATUS_WORD, countStatuses, qemuOf, seconds, summaryLine, toList, topologyOf, type Reports } from './words.js';
 
 export interface HtmlOptions {

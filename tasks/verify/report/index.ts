@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { writeAtomic } from '../../lib/files.js';
+import { FORMATS, writeForms, type Format } from '../../lib/report/files.js';
 import type { VerifyReport } from '../types.js';
 import { toDocument } from './document.js';
 import { renderHtml } from './html.js';
@@ -15,17 +14,7 @@ export { renderTable, type TableOptions } from './table.js';
 export { renderTap } from './tap.js';
 export { STATUS_WORD, countStatuses, isFailure, summaryLine, type Reports } from './words.js';
 
-export const FORMATS = ['json', 'text', 'tap', 'junit', 'html'] as const;
-export type Format = (typeof FORMATS)[number];
-
-/** A report's file in its folder. */
-export const FILE_OF: Readonly<Record<Format, string>> = {
-  json: 'report.json',
-  text: 'report.txt',
-  tap: 'report.tap',
-  junit: 'junit.xml',
-  html: 'report.html',
-};
+export { FILE_OF, FORMATS, type Format } from '../../lib/report/files.js';
 
 /**
  * Writes the reports of one run, each whole or not at all.
@@ -33,13 +22,7 @@ export const FILE_OF: Readonly<Record<Format, string>> = {
  * @returns the paths written, in the order of `formats`
  */
 export async function writeReports(folder: string, report: VerifyReport, formats: readonly Format[] = FORMATS): Promise<string[]> {
-  const paths: string[] = [];
-  for (const format of new Set(formats)) {
-    const path = join(folder, FILE_OF[format]);
-    await writeAtomic(path, `${render(format, report, folder)}\n`);
-    paths.push(path);
-  }
-  return paths;
+  return writeForms(folder, formats, (format) => render(format, report, folder));
 }
 
 function render(format: Format, report: VerifyReport, folder: string): string {

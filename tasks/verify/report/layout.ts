@@ -1,5 +1,5 @@
 import type { DrawnNode } from '../types.js';
-import { oneLine } from './text.js';
+import { oneLine } from '../../lib/report/text.js';
 
 /**
  * Where the parts of a topology's drawing go. Nodes stand in a row, clients to the left, servers to the right; each

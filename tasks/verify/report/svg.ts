@@ -1,7 +1,7 @@
 import type { DrawnNode } from '../types.js';
-import { markup, type Markup } from './escape.js';
+import { markup, type Markup } from '../../lib/report/escape.js';
 import { SIZE, interfaceTitle, layoutTopology, type Layout, type PlacedBus, type PlacedInterface, type PlacedNode } from './layout.js';
-import { oneLine } from './text.js';
+import { oneLine } from '../../lib/report/text.js';
 
 /** Segments have a colour each; a seventh begins again with the first. */
 const COLOURS = 6;

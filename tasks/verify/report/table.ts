@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { ScenarioResult, Status, VerifyReport } from '../types.js';
-import { oneLine, printable, wrap } from './text.js';
+import { oneLine, printable, wrap } from '../../lib/report/text.js';
 import { transcript } from './transcript.js';
 import { STATUS_WORD, faultLine, isFailure, qemuOf, reasonOf, seconds, summaryLine, timesOf, toList, topologyOf, type Reports } from './words.js';
 

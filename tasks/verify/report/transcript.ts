@@ -1,5 +1,5 @@
 import type { Step } from '../types.js';
-import { lastLines, oneLine, printable } from './text.js';
+import { lastLines, oneLine, printable } from '../../lib/report/text.js';
 import { endOf, seconds } from './words.js';
 
 /** A command as a shell shows it: a root prompt with the node's name. A command of several lines keeps them. */

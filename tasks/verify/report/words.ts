@@ -1,6 +1,6 @@
 import { formatDuration } from '../../lib/ui/format.js';
 import type { Fault, ScenarioResult, Status, Step, VerifyReport } from '../types.js';
-import { oneLine } from './text.js';
+import { oneLine } from '../../lib/report/text.js';
 
 /** The words that every report uses. */
 

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { FORMATS, renderHtml, renderJunit, renderMatrix, renderTable, renderTap, toDocument, summaryLine, writeReports } from '../../../tasks/verify/report/index.js';
 import { layoutTopology, type Rectangle } from '../../../tasks/verify/report/layout.js';
 import { renderTopology } from '../../../tasks/verify/report/svg.js';
-import { printable, wrap } from '../../../tasks/verify/report/text.js';
+import { printable, wrap } from '../../../tasks/lib/report/text.js';
 import type { Fault, VerifyReport } from '../../../tasks/verify/types.js';
 import { FIVE_NODES, STATUSES, check, fullReport, manyNodes, report, scenario, step } from './support/report-sample.js';
 import { all, parseMarkup, textOf, type Element } from './support/wellformed.js';
