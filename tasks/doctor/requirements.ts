@@ -108,6 +108,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('ps', ['test'], 'looks for processes that were left', names('procps', 'procps-ng')),
   program('zsh', ['test'], 'tries its completion', 'zsh'),
   program('fish', ['test'], 'tries its completion', 'fish'),
+  program('busybox', ['test'], 'a shell as small hosts have it', 'busybox'),
+  program('ansible-playbook', ['test'], 'runs the playbooks that provision --ansible writes', 'ansible-core'),
   // Optional
   program('lbzip2', ['kernel'], 'unpacks a .tar.bz2 on all cores: 2 to 4 times faster', 'lbzip2', ['lbzip2'], true),
   program('ccache', ['kernel'], 'a second build in a third of the time', 'ccache', ['ccache'], true),
