@@ -23,6 +23,8 @@ export const EXIT_STATUS = {
   space: 13,
   command: 14,
   verify: 15,
+  preflight: 16,
+  provision: 17,
   interrupted: 130,
 } as const;
 

@@ -19,8 +19,10 @@ export interface ExecOptions {
   env?: Record<string, string | undefined>;
   /** Start from an empty environment instead of this process's. */
   cleanEnv?: boolean;
-  /** Text for standard input; without it standard input is empty, so nothing can prompt. */
-  input?: string;
+  /** Text or bytes for standard input; without it standard input is empty, so nothing can prompt. */
+  input?: string | Uint8Array;
+  /** File that is standard input, in place of `input`. */
+  inputFile?: string;
   /** 'inherit': the child talks to the terminal itself (menuconfig, an editor). Nothing is captured. */
   terminal?: boolean;
   log?: StageLog;
@@ -167,7 +169,9 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
     maxBuffer: 512 * 1024 * 1024,
     ...(options.terminal
       ? { stdio: 'inherit' as const }
-      : { stdin: options.input === undefined ? ('ignore' as const) : ('pipe' as const), input: options.input }),
+      : options.inputFile !== undefined
+        ? { stdin: 'pipe' as const, inputFile: options.inputFile }
+        : { stdin: options.input === undefined ? ('ignore' as const) : ('pipe' as const), input: options.input }),
     ...(options.stdoutFile === undefined ? {} : { stdout: { file: options.stdoutFile } }),
   });
   const { pid } = child;
@@ -176,6 +180,8 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
     if (pid !== undefined) signalGroup(pid, 'SIGKILL');
   };
   options.abort?.addEventListener('abort', onAbort, { once: true });
+  // execa ends the leader only, and then waits for what holds its output.
+  const late = options.timeout === undefined || options.terminal ? undefined : setTimeout(onAbort, options.timeout + 50);
   const tail: string[] = [];
   const watch = (stream: NodeJS.ReadableStream | null, name: 'stdout' | 'stderr'): void => {
     let rest = '';
@@ -201,6 +207,7 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
     watch(child.stderr, 'stderr');
   }
   const result = await child;
+  clearTimeout(late);
   options.abort?.removeEventListener('abort', onAbort);
   if (pid !== undefined) {
     children.delete(pid);

@@ -135,10 +135,14 @@ export interface HostFacts {
   freeKib: Readonly<Record<string, number>>;
   /** Network devices that are hardware (or virtio), lo left out. */
   interfaces: readonly { device: string; mac: string; driver?: string; modalias?: string; up: boolean; addresses: readonly string[]; queues: number }[];
+  /** Devices made of others (bonds, bridges, VLANs) with those they are made of. */
+  stacked?: readonly { device: string; lower: readonly string[] }[];
+  /** Folders of freeKib that are on a read-only file system. */
+  readOnly?: readonly string[];
   /** modalias of every device of the machine: what the new kernel must have drivers for. */
   modaliases: readonly string[];
   /** Device, driver chain and type of the root file system: what must be there before it can be mounted. */
-  root: { device: string; fstype: string; drivers: readonly string[]; uuid?: string };
+  root: { device: string; fstype: string; drivers: readonly string[]; uuid?: string; /** of the disk, its controller and buses */ modaliases?: readonly string[] };
   secureBoot: boolean;
   /** Path by name of the programs that provisioning may use on the host. */
   programs: Readonly<Record<string, string>>;
@@ -285,18 +289,24 @@ export interface Target {
   /** For messages: "gw1", "this host", "folder /srv/image". */
   name: string;
   kind: 'local' | 'ssh' | 'folder';
-  /** Prefix of every path: '' or the folder. */
+  /** Prefix of every path: '' or the folder. Scripts have it as $ROOT; put and get add it themselves. */
   root: string;
   /**
-   * Runs a shell script (passed by standard input, never on a command line) with arguments.
-   * @returns status and output; a connection that breaks is an ExpectedError network
+   * Runs a shell script (passed by standard input, never on a command line) with arguments, as root, $ROOT set. Only a
+   * script that arrived whole runs. Standard input is empty; what the script leaves in the background must have its output
+   * elsewhere, or this waits for it.
+   * @returns status and output (one final newline stripped); a status not in `ok` (default [0]) is an ExpectedError
+   *   provision, a connection that breaks one of network
    */
   sh(script: string, args?: readonly string[], options?: { timeout?: number; input?: undefined; ok?: number[] }): Promise<{ exitCode: number; stdout: string; stderr: string }>;
-  /** Writes a file (whole or not at all), mode 0600 unless said. */
+  /** Writes a file (whole or not at all), mode 0600 unless said. Its folder must be there. */
   put(path: string, data: Buffer | { file: string }, mode?: number): Promise<void>;
   /** Reads a file; undefined when it is not there. */
   get(path: string): Promise<Buffer | undefined>;
-  /** Waits until the host answers after a reboot, seconds at most. @returns false when it does not */
+  /**
+   * Waits until the host answers with another boot than when this target was made (or this returned true last), seconds at
+   * most. @returns false when it does not
+   */
   waitUp(seconds: number): Promise<boolean>;
   close(): Promise<void>;
 }
