@@ -178,6 +178,8 @@ export interface FileResource extends ResourceBase {
   mode: number;
   /** Shown in no diff or log. */
   secret?: boolean;
+  /** Text until the run is confirmed, when that is another: a boot menu whose default is still the old kernel. */
+  trial?: string;
 }
 
 /** A marked block in a file that is somebody else's: the rest of the file stays as it is. */
@@ -269,6 +271,8 @@ export interface Change {
   /** Text before, for the diff; undefined for binary, large or secret files. */
   was?: string;
   secret?: boolean;
+  /** As FileResource.trial; `content` and `after` are what confirm makes of it. */
+  trial?: string;
 }
 
 export interface Plan {
