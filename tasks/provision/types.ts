@@ -51,6 +51,10 @@ export interface HealthCheck {
   /** http, https: path asked for and status expected. */
   path?: string;
   status?: number;
+  /** http, https: MD5 of the page, 32 hexadecimal digits. */
+  digest?: string;
+  /** Another port than the real server's. */
+  port?: number;
   /** Seconds. */
   timeout: number;
   interval: number;
@@ -115,6 +119,19 @@ export interface Access {
   ports: readonly number[];
   /** Stop what comes from inside and is not translated. */
   leakGuard: boolean;
+}
+
+/** How ssh reaches a host of gateway.yaml. */
+export interface SshAccess {
+  /** What ssh's command line takes: a host of its configuration, an address, user@host. */
+  destination: string;
+  port?: number;
+  /** Absolute path of ssh's configuration; undefined: the user's own. */
+  config?: string;
+  /** Absolute path of a private key. */
+  identity?: string;
+  /** Allow what EL6's sshd needs and a current ssh refuses. */
+  oldAlgorithms: boolean;
 }
 
 /** What a host is, read by one script (templates/provision/facts.sh) in one go. */

@@ -142,6 +142,19 @@ const flavourFields = z.strictObject({
       cannot: z.array(z.string()).default([]),
     })
     .optional(),
+  /** What a gateway of this flavour needs or has beside its language. */
+  gateway: z
+    .strictObject({
+      /** Offloads of inside and outside devices that must be off. LRO is off on every gateway. */
+      off: z.array(z.enum(['gro', 'lro'])).default([]),
+      /** Settings that a gateway needs, unless the operator says otherwise. */
+      sysctls: z.record(z.string().regex(/^[a-z0-9_.]+$/), z.string()).default({}),
+      /** FULLNAT's TCP option with the client's address: the setting that turns it off. */
+      toa: z.string().optional(),
+      /** Ports of a public address that SNAT uses. */
+      ports: z.strictObject({ first: z.number().int(), last: z.number().int() }).default({ first: 1024, last: 65535 }),
+    })
+    .prefault({}),
   /** Known limits of the published code, in plain words. */
   limits: z.array(z.string()).default([]),
   /** Scenarios of verify whose claim does not hold for this flavour, and why: upstream's own bug or limit. */

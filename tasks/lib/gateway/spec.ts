@@ -4,6 +4,8 @@
 export interface SnatRule {
   /** Source network: 192.168.40.0/24; 0.0.0.0/0 takes all. */
   from: string;
+  /** Only what goes to this network. */
+  to?: string;
   /** Public addresses, in order, without gaps where a language takes only ranges. */
   pool: readonly string[];
   /** Only what leaves by this interface. */
@@ -16,6 +18,8 @@ export interface SnatRule {
   algorithm?: 'sh' | 'sdh' | 'random' | 'rr';
   /** One client keeps one address (iptables --persistent, nft persistent, ipvsadm -p). */
   persistent?: boolean;
+  /** How long after its last connection, seconds, where a language can say it. */
+  persistSeconds?: number;
 }
 
 /** A virtual service on the same gateway. */
@@ -24,7 +28,12 @@ export interface Service {
   protocol: 'tcp' | 'udp';
   address: string;
   port: number;
-  servers: readonly { address: string; port: number }[];
+  /** weight: 1 when left out; 0 takes no new connections. */
+  servers: readonly { address: string; port: number; weight?: number }[];
+  /** rr when left out. */
+  scheduler?: string;
+  /** Seconds a client keeps its real server. */
+  persistence?: number;
   /** FULLNAT: addresses that servers see. */
   local?: readonly string[];
 }

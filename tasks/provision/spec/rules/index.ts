@@ -1,0 +1,29 @@
+import type { Flavour } from '../../../lib/flavours/schema.js';
+import type { Fault } from '../../../lib/yaml.js';
+import type { Surroundings } from '../resolve/index.js';
+import type { GatewayFile } from '../schema/index.js';
+import { checkReferences } from './references.js';
+
+/** Rules across fields. Each says what it sees; nothing is changed. */
+
+export interface Verdict {
+  errors: Fault[];
+  warnings: Fault[];
+}
+
+export interface RuleContext extends Surroundings {
+  addons: readonly Flavour[];
+}
+
+export type Rule = (file: GatewayFile, context: RuleContext, verdict: Verdict) => void | Promise<void>;
+
+/** Names that must be there before anything else can be looked at. */
+const FIRST: readonly Rule[] = [checkReferences];
+const THEN: readonly Rule[] = [];
+
+export async function checkRules(file: GatewayFile, context: RuleContext): Promise<Verdict> {
+  const verdict: Verdict = { errors: [], warnings: [] };
+  for (const rule of FIRST) await rule(file, context, verdict);
+  if (verdict.errors.length === 0) for (const rule of THEN) await rule(file, context, verdict);
+  return verdict;
+}
