@@ -179,6 +179,30 @@ const shellCommand = command(
   .addHelpText('after', examples(['shell dsnat-220', 'shell dsnat-220 --topology vms --node client', 'shell lvs-snat-v2 --gdb']));
 addGuestOptions(shellCommand);
 
+command('verify-artifact <folder>', 'check every file of an artifact or image folder against its manifest and SHA256SUMS, and a signature', [], async (io, [folder], options) => {
+  const { verifyArtifactCommand } = await import('./artifact/verify.js');
+  await verifyArtifactCommand(io, String(folder), { keyring: options['keyring'] as string | undefined, allowedSigners: options['allowedSigners'] as string | undefined });
+})
+  .option('--keyring <file>', 'OpenPGP public keys: SHA256SUMS.asc must be by one of them')
+  .option('--allowed-signers <file>', "ssh's allowed_signers: SHA256SUMS.sig must be by one of them")
+  .addHelpText('after', examples(['verify-artifact artifacts/dsnat-220', 'verify-artifact artifacts/nat-snat --allowed-signers signers']));
+
+command('sign <folder>', 'sign SHA256SUMS of an artifact or image folder', [], async (io, [folder], options) => {
+  const { sign } = await import('./artifact/sign.js');
+  await sign(io, String(folder), { gpgKey: options['gpgKey'] as string | undefined, sshKey: options['sshKey'] as string | undefined });
+})
+  .option('--gpg-key <key>', "a key of gpg's keyring")
+  .option('--ssh-key <file>', 'an ssh private key')
+  .addHelpText('after', examples(['sign artifacts/nat-snat --ssh-key ~/.ssh/id_ed25519']));
+
+command('source <artifact>', 'pack the complete corresponding source of an artifact, as the GPL asks', ['places', 'sources'], async (io, [artifact], options) => {
+  const { source } = await import('./build/commands/source.js');
+  const file = options['file'] as string | undefined;
+  await source(io, String(artifact), { ...toBuildOptions(options), ...(file === undefined ? {} : { file }) });
+})
+  .option('--file <tar>', 'the tar to write (default: NAME-RELEASE-source.tar here)')
+  .addHelpText('after', examples(['source artifacts/dsnat-220']));
+
 command('doctor', "what this machine lacks, and its package manager's command for it", ['places'], async (io, _args, options) => {
   const { doctorCommand } = await import('./doctor/command.js');
   await doctorCommand(io, {

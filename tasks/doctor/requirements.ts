@@ -101,6 +101,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('nft', ['verify'], "--distro: configures the distribution's own kernel", 'nftables'),
   // The project's own tests
   program('script', ['test'], 'gives a test a terminal', names('bsdutils', 'util-linux')),
+  program('ssh-keygen', ['test'], 'signs and checks SHA256SUMS', names('openssh-client', 'openssh')),
   program('gpg', ['test'], 'makes test keys', names('gnupg', 'gnupg2')),
   program('vsftpd', ['test'], 'an FTP server to fetch from', 'vsftpd'),
   program('gpg1', ['test'], 'makes signatures as old as those of EL6', 'gnupg1'),

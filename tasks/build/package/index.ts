@@ -5,6 +5,10 @@ import { checkInterrupted } from '../../lib/exec.js';
 import { remove, writeAtomic } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
 import { MANIFEST_NAME, type FileKind, type Manifest, type ManifestFile } from '../../lib/manifest.js';
+import { loadLicences } from '../../lib/supply/licences.js';
+import { SBOM_NAME } from '../../lib/supply/names.js';
+import { artifactSbom } from '../../lib/supply/sbom.js';
+import { writeSums } from '../../lib/supply/sums.js';
 import type { CompileOutput, ToolsOutput } from '../types.js';
 import { buildManifest, type ManifestParts } from './manifest.js';
 import { requireSafe } from './names.js';
@@ -107,8 +111,8 @@ async function makePackages(input: PackageInput, formats: readonly Format[], ker
 }
 
 /**
- * Makes the artifact folder: tarballs, RPMs, debs and manifest.json. The same inputs give the same bytes in every
- * file but the manifest, which also tells times and paths.
+ * Makes the artifact folder: tarballs, RPMs, debs, manifest.json, bill of materials and SHA256SUMS. The
+ * same inputs give the same bytes in every file but the manifest (and SHA256SUMS over it), which also tells times and paths.
  * @throws ExpectedError package (a kernel that is not whole, unresolved symbols, a packager that failed, an RPM that
  *   EL6 cannot read), environment (no rpmbuild, dpkg-deb or depmod), usage (`out` holds something else), space
  */
@@ -144,6 +148,8 @@ export async function packageArtifact(input: PackageInput): Promise<PackageOutpu
   await replaceFolder(out, async (folder) => {
     for (const { path } of made) await moveInto(path, join(folder, basename(path)));
     await writeAtomic(join(folder, MANIFEST_NAME), `${JSON.stringify(manifest, null, 2)}\n`);
+    await writeAtomic(join(folder, SBOM_NAME), `${artifactSbom(manifest, await loadLicences())}\n`);
+    await writeSums(folder);
   });
   await remove(work);
   return { dir: out, files: manifest.files, manifest };

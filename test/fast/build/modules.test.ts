@@ -62,7 +62,7 @@ describe.skipIf(!hasDpkg)('modules for the distribution\'s kernel', () => {
     const { artifact, release, stages } = parsed(first);
     expect(release).toBe(SHAPE_RELEASE);
     expect(stages.map(({ stage, status }) => `${stage} ${status}`)).toEqual(['fetch done', 'unpack done', 'patch done', 'configure skipped', 'compile done', 'tools done', 'package done']);
-    expect(readdirSync(artifact).sort()).toEqual([`linux-modules-shape-modules-${SHAPE_RELEASE}_2.6.32-1_amd64.deb`, 'manifest.json', `modules-shape-modules-${SHAPE_RELEASE}.tar.gz`]);
+    expect(readdirSync(artifact).sort()).toEqual(['SHA256SUMS', `linux-modules-shape-modules-${SHAPE_RELEASE}_2.6.32-1_amd64.deb`, 'manifest.json', `modules-shape-modules-${SHAPE_RELEASE}.tar.gz`, 'sbom.cdx.json']);
     const manifest = await verifyArtifact(artifact);
     expect(manifest).toMatchObject({
       build: 'modules',
@@ -100,7 +100,7 @@ describe.skipIf(!hasDpkg)('modules for the distribution\'s kernel', () => {
     const other = await build('shape-modules', '--work', 'another-longer-name/build', '--out', 'two', '--cache', join(dir, 'second-cache'));
     expect(other.status).toBe(0);
     for (const name of readdirSync(parsed(other).artifact)) {
-      if (name !== 'manifest.json') expect(bytes(join(dir, 'artifacts/shape-modules', name)), name).toBe(bytes(join(dir, 'two/shape-modules', name)));
+      if (!['manifest.json', 'SHA256SUMS'].includes(name)) expect(bytes(join(dir, 'artifacts/shape-modules', name)), name).toBe(bytes(join(dir, 'two/shape-modules', name)));
     }
   });
 

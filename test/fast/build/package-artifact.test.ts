@@ -45,7 +45,7 @@ const path = (kind: Parameters<typeof artifactFile>[2], variant?: 'host' | 'stat
 
 describe('the artifact', () => {
   it('holds tarballs, packages and a manifest, and verifies', async () => {
-    expect((await readdir(first.dir)).sort()).toEqual([...NAMES, 'manifest.json'].sort());
+    expect((await readdir(first.dir)).sort()).toEqual([...NAMES, 'SHA256SUMS', 'manifest.json', 'sbom.cdx.json'].sort());
     expect((await verifyArtifact(first.dir)).files.map(({ name }) => name).sort()).toEqual([...NAMES].sort());
     expect(await readdir(join(dir, 'one'))).toEqual(['out', 'root', 'tools']);
   });

@@ -41,7 +41,7 @@ describe('a build', () => {
       ['fetch', 'unpack', 'patch', 'configure', 'compile', 'package'].map((stage) => `${stage} done`),
     );
     const artifact = parsed(first).artifact;
-    expect(readdirSync(artifact).sort()).toEqual(['kernel-2.6.32-1.el6.shape.tar.gz', 'manifest.json']);
+    expect(readdirSync(artifact).sort()).toEqual(['SHA256SUMS', 'kernel-2.6.32-1.el6.shape.tar.gz', 'manifest.json', 'sbom.cdx.json']);
     const again = await build('shape', '--json');
     expect(parsed(again).stages.every(({ status, ms }) => status === 'skipped' && ms === 0)).toBe(true);
   });

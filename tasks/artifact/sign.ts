@@ -1,0 +1,38 @@
+import { join, resolve } from 'node:path';
+import { ExpectedError } from '../lib/errors.js';
+import { run } from '../lib/exec.js';
+import { exists, remove } from '../lib/files.js';
+import type { Io } from '../lib/io.js';
+import { GPG_SIGNATURE, SSH_SIGNATURE, SUMS_NAME } from '../lib/supply/names.js';
+import { SSH_NAMESPACE } from './signatures.js';
+
+/** `build-kernel sign FOLDER`: a detached signature of SHA256SUMS, which covers every file of the folder. */
+
+export interface SignOptions {
+  /** Key of gpg's own keyring: fingerprint, id or address. */
+  gpgKey?: string;
+  /** Private ssh key file, or its public half when ssh-agent holds the private one. */
+  sshKey?: string;
+}
+
+/**
+ * @returns path of the signature
+ * @throws ExpectedError usage (no SHA256SUMS, no key or two), environment (gpg or ssh-keygen is missing), trust (the program refused the key)
+ */
+export async function sign(io: Io, folder: string, { gpgKey, sshKey }: SignOptions): Promise<void> {
+  const sums = join(resolve(folder), SUMS_NAME);
+  if (!(await exists(sums))) {
+    throw new ExpectedError({ code: 'usage', what: `${folder} has no ${SUMS_NAME}.`, fix: 'Name an artifact or image folder that build-kernel wrote.' });
+  }
+  if ((gpgKey === undefined) === (sshKey === undefined)) {
+    throw new ExpectedError({ code: 'usage', what: 'A signature is made with one key.', fix: 'Give --gpg-key KEY or --ssh-key FILE.' });
+  }
+  const signature = join(resolve(folder), gpgKey === undefined ? SSH_SIGNATURE : GPG_SIGNATURE);
+  await remove(signature);
+  const fail = { code: 'trust' as const, what: `${SUMS_NAME} could not be signed.`, fix: 'Check that the key exists and can be used without a question (an agent, or a key without a pass phrase).' };
+  if (gpgKey !== undefined) await run(['gpg', '--batch', '--yes', '--local-user', gpgKey, '--armor', '--detach-sign', '--output', signature, sums], { fail });
+  // ssh-keygen writes FILE.sig beside the file.
+  else if (sshKey !== undefined) await run(['ssh-keygen', '-q', '-Y', 'sign', '-f', resolve(sshKey), '-n', SSH_NAMESPACE, sums], { fail });
+  io.result({ signature });
+  io.print(`${signature}\nCheck it: build-kernel verify-artifact ${folder} ${gpgKey === undefined ? '--allowed-signers FILE' : '--keyring FILE'}`);
+}

@@ -1,0 +1,70 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ExpectedError } from '../lib/errors.js';
+import { run } from '../lib/exec.js';
+import { exists, remove } from '../lib/files.js';
+import { GPG_SIGNATURE, SSH_SIGNATURE, SUMS_NAME } from '../lib/supply/names.js';
+
+/** Checks detached signatures of SHA256SUMS with the programs that make them. */
+
+/** Namespace of ssh signatures (ssh-keygen -n): one made for something else is no signature of ours. */
+export const SSH_NAMESPACE = 'build-kernel';
+
+export interface Trusted {
+  /** OpenPGP public keys, armoured or binary. */
+  keyring?: string;
+  /** ssh's allowed_signers (ssh-keygen(1), ALLOWED SIGNERS). */
+  allowedSigners?: string;
+}
+
+const refuse = (what: string, why?: string): ExpectedError =>
+  new ExpectedError({ code: 'trust', what, why, fix: 'Get the folder and the key again from where they are published; do not use what is here.' });
+
+async function present(folder: string, name: string): Promise<string> {
+  const path = join(folder, name);
+  if (!(await exists(path))) throw refuse(`${folder} has no signature ${name}.`, 'a key to check it with was given');
+  return path;
+}
+
+/** @returns fingerprint of the key that signed */
+async function checkGpg(folder: string, keyring: string): Promise<string> {
+  const signature = await present(folder, GPG_SIGNATURE);
+  // A keyring of its own: the user's keys vouch for nothing here.
+  const home = await mkdtemp(join(tmpdir(), 'bk-gpg-'));
+  const gpg = ['gpg', '--homedir', home, '--batch', '--no-autostart', '--status-fd', '1'] as const;
+  try {
+    await run([...gpg, '--import', resolve(keyring)], { fail: { code: 'usage', what: `${keyring} holds no OpenPGP keys.` } });
+    const { exitCode, stdout, stderr } = await run([...gpg, '--verify', signature, join(folder, SUMS_NAME)], { ok: [0, 1, 2] });
+    const fingerprint = /^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/m.exec(stdout)?.[1];
+    if (exitCode !== 0 || fingerprint === undefined) throw refuse(`The signature ${GPG_SIGNATURE} is not good.`, stderr);
+    return fingerprint;
+  } finally {
+    await remove(home);
+  }
+}
+
+/** @returns the principal that allowed_signers gives the key */
+async function checkSsh(folder: string, allowedSigners: string): Promise<string> {
+  const signature = await present(folder, SSH_SIGNATURE);
+  const signers = resolve(allowedSigners);
+  if (!(await exists(signers))) throw new ExpectedError({ code: 'usage', what: `There is no file ${allowedSigners}.`, fix: 'Name an allowed_signers file: lines of "NAME ssh-ed25519 AAAA…".' });
+  const found = await run(['ssh-keygen', '-Y', 'find-principals', '-s', signature, '-f', signers], { ok: [0, 255] });
+  const principal = found.stdout.split('\n')[0] ?? '';
+  if (found.exitCode !== 0 || principal === '') throw refuse(`The signature ${SSH_SIGNATURE} is by nobody that ${allowedSigners} names.`, found.stderr);
+  const sums = await readFile(join(folder, SUMS_NAME), 'utf8');
+  const { exitCode, stdout, stderr } = await run(['ssh-keygen', '-Y', 'verify', '-f', signers, '-I', principal, '-n', SSH_NAMESPACE, '-s', signature], { ok: [0, 255], input: sums });
+  if (exitCode !== 0) throw refuse(`The signature ${SSH_SIGNATURE} is not good.`, `${stdout}\n${stderr}`);
+  return principal;
+}
+
+/**
+ * @returns who signed, in words; empty when no key was given
+ * @throws ExpectedError trust (no signature, bad, by another key), usage (no such key file), environment
+ */
+export async function checkSignatures(folder: string, { keyring, allowedSigners }: Trusted): Promise<string[]> {
+  const signers: string[] = [];
+  if (keyring !== undefined) signers.push(`OpenPGP key ${await checkGpg(folder, keyring)}`);
+  if (allowedSigners !== undefined) signers.push(`ssh key of ${await checkSsh(folder, allowedSigners)}`);
+  return signers;
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { ComponentType, ExternalReferenceType, HashAlgorithm } from '@cyclonedx/cyclonedx-library/Enums';
+import { Bom, Component, ExternalReference, LicenseExpression, Property, type Metadata } from '@cyclonedx/cyclonedx-library/Models';
+import { JSON as Normal, JsonSerializer } from '@cyclonedx/cyclonedx-library/Serialize';
+import { Spec1dot6 } from '@cyclonedx/cyclonedx-library/Spec';
+import type { Manifest, ManifestInput } from '../manifest.js';
+import type { Licences } from './licences.js';
+
+/**
+ * The bill of materials of an artifact in CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/), made from its manifest: what
+ * it holds (kernel, tools), what it was made of (sources, patches), with digests and licences. Same manifest, same bytes.
+ */
+
+/** Version 5 style identifier: the same for the same contents. */
+function serialNumber(of: string): string {
+  const hex = createHash('sha256').update(of).digest('hex');
+  return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+function property(component: Component, name: string, value: string | undefined): void {
+  if (value !== undefined) component.properties.add(new Property(`build-kernel:${name}`, value));
+}
+
+function made(type: ComponentType, name: string, ref: string, more: { version?: string; licence?: string; sha256?: string; description?: string } = {}): Component {
+  const component = new Component(type, name, {
+    bomRef: ref,
+    ...(more.version === undefined ? {} : { version: more.version }),
+    ...(more.description === undefined ? {} : { description: more.description }),
+  });
+  if (more.licence !== undefined) component.licenses.add(new LicenseExpression(more.licence));
+  if (more.sha256 !== undefined) component.hashes.set(HashAlgorithm['SHA-256'], more.sha256);
+  return component;
+}
+
+function source(input: ManifestInput): Component {
+  const component = made(ComponentType.Data, input.name, `input:${input.name}`, {
+    description: 'source',
+    ...(input.kind === 'git' ? { version: input.digest } : { sha256: input.digest }),
+  });
+  // Paths of the build machine are nobody else's business.
+  if (/^(https?|ftp):\/\//.test(input.from)) component.externalReferences.add(new ExternalReference(input.from, input.kind === 'git' ? ExternalReferenceType.VCS : ExternalReferenceType.Distribution));
+  property(component, 'trust', input.trust.how);
+  return component;
+}
+
+/** Programs of all variants: one component each, its files' digests as properties. */
+function programs(manifest: Manifest, licences: Licences): Component[] {
+  const byName = new Map<string, Component>();
+  for (const { name, version, path, sha256, variant } of manifest.tools) {
+    const key = `${name}@${version}`;
+    const component = byName.get(key) ?? made(ComponentType.Application, name, `tool:${key}`, { version, ...(licences[name] === undefined ? {} : { licence: licences[name] }) });
+    property(component, `sha256 ${variant} ${path}`, sha256);
+    byName.set(key, component);
+  }
+  return [...byName.values()];
+}
+
+/**
+ * @param licences by program or library
+ * @returns CycloneDX JSON, lists in order
+ */
+export function artifactSbom(manifest: Manifest, licences: Licences): string {
+  const bom = new Bom({ serialNumber: serialNumber(JSON.stringify([manifest.flavour, manifest.files.map(({ name, sha256 }) => [name, sha256])])) });
+  const metadata: Metadata = bom.metadata;
+  metadata.timestamp = new Date(manifest.epoch * 1000);
+  metadata.tools.components.add(made(ComponentType.Application, manifest.tool.name, 'build-kernel', { version: manifest.tool.version, licence: 'MIT' }));
+  const artifact = made(ComponentType.Firmware, manifest.flavour, 'artifact', { version: manifest.release });
+  metadata.component = artifact;
+  const base = manifest.build === 'modules' ? 'linux-modules' : 'linux';
+  const kernel = made(ComponentType.OperatingSystem, base, 'kernel', { version: manifest.release, ...(licences['kernel'] === undefined ? {} : { licence: licences['kernel'] }) });
+  property(kernel, 'base', `${manifest.base.name} ${manifest.base.release}`);
+  property(kernel, 'config sha256', manifest.config.sha256);
+  for (const [name, version] of Object.entries(manifest.compiler)) property(kernel, `compiler ${name}`, version);
+  const files = manifest.files.map(({ name, sha256 }) => made(ComponentType.File, name, `file:${name}`, { sha256 }));
+  const sources = manifest.inputs.map(source);
+  const patches = manifest.series.map(({ name, sha256, from }, index) => made(ComponentType.File, name, `patch:${String(index + 1)}:${name}`, { sha256, description: `patch, ${from}` }));
+  const tools = programs(manifest, licences);
+  for (const component of [kernel, ...files, ...sources, ...patches, ...tools]) bom.components.add(component);
+  for (const component of [kernel, ...files, ...tools]) artifact.dependencies.add(component.bomRef);
+  for (const component of [...sources, ...patches]) kernel.dependencies.add(component.bomRef);
+  return new JsonSerializer(new Normal.Normalize.Factory(Spec1dot6)).serialize(bom, { sortLists: true, space: 2 });
+}

@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Version } from '@cyclonedx/cyclonedx-library/Spec';
+import { JsonStrictValidator } from '@cyclonedx/cyclonedx-library/Validation';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cli, scratch, type CliResult } from '../../support/cli.js';
+import { shapeData, type ShapeData } from '../../support/shape-flavour.js';
+
+/** What stands beside an artifact for whoever gets it from somebody else: bill of materials, sums, signatures, source. */
+
+const dir = scratch('supply');
+let data: ShapeData;
+let artifact: string;
+
+const run = (...args: string[]): Promise<CliResult> => cli(args, { cwd: dir, env: { BUILD_KERNEL_FLAVOURS: data.folder } });
+const failure = (result: CliResult): { code: string; what: string; why?: string } => (result.json as { error: { code: string; what: string; why?: string } }).error;
+const copyOf = (name: string): string => {
+  const copy = join(dir, name);
+  cpSync(artifact, copy, { recursive: true });
+  return copy;
+};
+
+beforeAll(async () => {
+  data = shapeData(dir);
+  const built = await run('shape', '--tools', 'none', '--no-packages', '--no-ccache', '--json');
+  expect(built.stderr).toBe('');
+  artifact = (built.json as { artifact: string }).artifact;
+}, 120_000);
+
+describe('the bill of materials', () => {
+  it('is valid CycloneDX 1.6, and names sources, patches and kernel with digests and licences', async () => {
+    const text = readFileSync(join(artifact, 'sbom.cdx.json'), 'utf8');
+    expect(await new JsonStrictValidator(Version.v1dot6).validate(text)).toBeNull();
+    const bom = JSON.parse(text) as { components: { type: string; name: string; hashes?: { content: string }[]; licenses?: { expression: string }[] }[] };
+    const named = (name: string): (typeof bom.components)[number] | undefined => bom.components.find((each) => each.name === name);
+    expect(named('linux')?.licenses).toEqual([{ expression: 'GPL-2.0-only WITH Linux-syscall-note' }]);
+    expect(named('shape-2.6.32.tar.bz2')?.hashes?.[0]?.content).toMatch(/^[0-9a-f]{64}$/);
+    expect(bom.components.filter(({ type }) => type === 'file').map(({ name }) => name)).toEqual(expect.arrayContaining(['shape', 'kernel-2.6.32-1.el6.shape.tar.gz']));
+    expect(text).not.toContain(dir);
+  });
+});
+
+describe('SHA256SUMS', () => {
+  it('is what sha256sum reads, and covers manifest and bill of materials', () => {
+    const said = execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: artifact, encoding: 'utf8' });
+    expect(said.trim().split('\n').sort()).toEqual(['kernel-2.6.32-1.el6.shape.tar.gz: OK', 'manifest.json: OK', 'sbom.cdx.json: OK']);
+  });
+
+  it.each(['manifest.json', 'sbom.cdx.json', 'kernel-2.6.32-1.el6.shape.tar.gz'])('notices a change of %s', async (name) => {
+    const copy = copyOf(`changed-${name}`);
+    appendFileSync(join(copy, name), ' ');
+    const result = await run('verify-artifact', copy, '--json');
+    expect(result.status).toBe(11);
+    expect(failure(result).why).toContain(name);
+  });
+});
+
+describe('signatures', () => {
+  it('by an ssh key: good, by another key, of another folder', async () => {
+    for (const name of ['one', 'two']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, name)]);
+    for (const name of ['one', 'two']) writeFileSync(join(dir, `${name}.signers`), `${name}@example.org ${readFileSync(join(dir, `${name}.pub`), 'utf8')}`);
+    const copy = copyOf('by-ssh');
+    expect((await run('sign', copy, '--ssh-key', join(dir, 'one'))).status).toBe(0);
+    const good = await run('verify-artifact', copy, '--allowed-signers', join(dir, 'one.signers'));
+    expect(good.stderr).toBe('');
+    expect(good.stdout).toContain('Signed by ssh key of one@example.org.');
+    expect(failure(await run('verify-artifact', copy, '--allowed-signers', join(dir, 'two.signers'), '--json')).code).toBe('trust');
+    // Sums that fit the files, with a signature of others.
+    appendFileSync(join(copy, 'SHA256SUMS'), '\n');
+    expect(failure(await run('verify-artifact', copy, '--allowed-signers', join(dir, 'one.signers'), '--json')).what).toContain('not good');
+    const unsigned = await run('verify-artifact', artifact, '--allowed-signers', join(dir, 'one.signers'), '--json');
+    expect(failure(unsigned)).toMatchObject({ code: 'trust', what: expect.stringContaining('has no signature') as unknown });
+  });
+
+  it('by an OpenPGP key: good, and by another key', async () => {
+    const copy = copyOf('by-gpg');
+    // A short home: gpg-agent's socket has a path limit.
+    const homes = ['a', 'b'].map((name) => mkdtempSync(join(tmpdir(), `bk-${name}`)));
+    afterAll(() => {
+      for (const home of homes) {
+        execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+        rmSync(home, { recursive: true, force: true });
+      }
+    });
+    for (const [index, home] of homes.entries()) {
+      execFileSync('gpg', ['--homedir', home, '--batch', '--passphrase', '', '--quick-gen-key', `t${String(index)}@example.org`, 'ed25519', 'sign'], { stdio: 'pipe' });
+      writeFileSync(join(dir, `${String(index)}.asc`), execFileSync('gpg', ['--homedir', home, '--armor', '--export']));
+    }
+    const signed = await cli(['sign', copy, '--gpg-key', 't0@example.org'], { cwd: dir, env: { GNUPGHOME: homes[0] ?? '' } });
+    expect(signed.stderr).toBe('');
+    expect((await run('verify-artifact', copy, '--keyring', join(dir, '0.asc'))).stdout).toMatch(/Signed by OpenPGP key [0-9A-F]{40}/);
+    expect(failure(await run('verify-artifact', copy, '--keyring', join(dir, '1.asc'), '--json')).code).toBe('trust');
+  });
+
+  it('want one key', async () => {
+    expect(failure(await run('sign', artifact, '--json')).code).toBe('usage');
+    expect(failure(await run('sign', dir, '--ssh-key', 'x', '--json')).what).toContain('no SHA256SUMS');
+  });
+});
+
+describe('the corresponding source', () => {
+  it('builds the same artifact again, with nothing else at hand', async () => {
+    expect((await run('source', artifact, '--file', 'all.tar')).status).toBe(0);
+    const away = join(dir, 'away');
+    mkdirSync(away);
+    execFileSync('tar', ['-xf', join(dir, 'all.tar'), '-C', away]);
+    const folder = join(away, 'shape-2.6.32-1.el6.shape-source');
+    const readme = readFileSync(join(folder, 'README'), 'utf8');
+    expect(readme).toContain('npx build-kernel shape --tools none --no-packages --offline --mirror mirror');
+    expect(existsSync(join(folder, 'build-kernel/dist/cli.js'))).toBe(true);
+    expect(readFileSync(join(folder, 'kernel.config'), 'utf8')).toContain('CONFIG_IP_VS=m');
+    const built = await cli(['shape', '--tools', 'none', '--no-packages', '--no-ccache', '--offline', '--mirror', 'mirror', '--json'], { cwd: folder, env: { BUILD_KERNEL_FLAVOURS: data.folder, BUILD_KERNEL_CACHE: join(away, 'cache') } });
+    expect(built.stderr).toBe('');
+    const kernel = 'kernel-2.6.32-1.el6.shape.tar.gz';
+    expect(readFileSync(join((built.json as { artifact: string }).artifact, kernel)).equals(readFileSync(join(artifact, kernel)))).toBe(true);
+  });
+
+  it('is refused when an input is gone', async () => {
+    const copy = copyOf('gone');
+    const manifest = readFileSync(join(copy, 'manifest.json'), 'utf8');
+    writeFileSync(join(copy, 'manifest.json'), manifest.replaceAll(/"digest": "[0-9a-f]{64}"/g, `"digest": "${'0'.repeat(64)}"`));
+    rmSync(join(copy, 'SHA256SUMS'));
+    const result = await run('source', copy, '--json');
+    expect(failure(result)).toMatchObject({ code: 'trust', why: expect.stringContaining('shape-2.6.32.tar.bz2') as unknown });
+  });
+});
