@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ComponentType, ExternalReferenceType, HashAlgorithm } from '@cyclonedx/cyclonedx-library/Enums';
-import { Bom, Component, ExternalReference, LicenseExpression, Property, type Metadata } from '@cyclonedx/cyclonedx-library/Models';
+import { ComponentType, HashAlgorithm } from '@cyclonedx/cyclonedx-library/Enums';
+import { Bom, Component, LicenseExpression, Property, type Metadata } from '@cyclonedx/cyclonedx-library/Models';
 import { JSON as Normal, JsonSerializer } from '@cyclonedx/cyclonedx-library/Serialize';
 import { Spec1dot6 } from '@cyclonedx/cyclonedx-library/Spec';
 import type { Manifest, ManifestInput } from '../manifest.js';
@@ -37,9 +37,8 @@ function source(input: ManifestInput): Component {
     description: 'source',
     ...(input.kind === 'git' ? { version: input.digest } : { sha256: input.digest }),
   });
-  // Paths of the build machine are nobody else's business.
-  if (/^(https?|ftp):\/\//.test(input.from)) component.externalReferences.add(new ExternalReference(input.from, input.kind === 'git' ? ExternalReferenceType.VCS : ExternalReferenceType.Distribution));
-  property(component, 'trust', input.trust.how);
+  // Which mirror it came from, and whether its digest was known before, is the build's story, not the artifact's: the manifest tells it.
+  property(component, 'trust', input.trust.how === 'first-seen' || input.trust.how === 'lock-file' ? 'no published digest' : input.trust.how);
   return component;
 }
 
