@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Lint, types, both test projects; ends with the plain line "N passed, N failed" that CI systems read.
+// Lint, types, both test projects, the fast one on the current Node LTS too, a release pack; what each took; ends with the
+// plain line "N passed, N failed" that CI systems read.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,9 +13,13 @@ let passed = 0;
 let failed = 0;
 let skipped = 0;
 
+const took = [];
 function step(title, args) {
   process.stdout.write(`\n== ${title}\n`);
-  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
+  const started = Date.now();
+  const ok = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
+  took.push({ title, ok, seconds: (Date.now() - started) / 1000 });
+  return ok;
 }
 function check(title, args) {
   if (step(title, args)) passed += 1;
@@ -37,6 +42,14 @@ for (const project of ['fast', 'slow']) {
     failed += 1;
   }
 }
+// What a vitest filter was given for is not for these.
+if (process.argv.length === 2) {
+  const zx = 'node_modules/zx/build/cli.js';
+  check('tests: fast, Node 24', [zx, 'ci/node-matrix.mjs', '24']);
+  check('release pack', [zx, 'ci/release.mjs', join(scratch, 'release')]);
+}
+process.stdout.write('\nSeconds by stage:\n');
+for (const { title, ok, seconds } of took) process.stdout.write(`  ${title.padEnd(24)} ${seconds.toFixed(0).padStart(6)}${ok ? '' : '   failed'}\n`);
 rmSync(scratch, { recursive: true, force: true });
 process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
 process.exit(failed === 0 ? 0 : 1);
