@@ -31,6 +31,8 @@ export interface Gateway {
   access: Access;
   /** Minutes until a gateway that nobody confirmed goes back to what it was. */
   confirmMinutes: number;
+  /** Proof by traffic: a client inside, and a TCP service outside that it opens a connection to. */
+  probe?: { client: SshAccess; connect: { address: string; port: number } };
 }
 
 export interface GatewayInterface {

@@ -41,14 +41,23 @@ interface Seen {
   to?: string;
 }
 
-/** Compares files, blocks, links and absences with what the host has, all in one round trip. */
-export async function checkResources(target: Target, resources: readonly Resource[]): Promise<CheckResult[]> {
+/**
+ * Compares files, blocks, links and absences with what the host has, all in one round trip.
+ * @param onTrial the run is not confirmed yet: a file may still have its text for the trial
+ */
+export async function checkResources(target: Target, resources: readonly Resource[], onTrial = false): Promise<CheckResult[]> {
   const answers = await ask(
     target,
     resources.map((resource) => ({ script: `look ${shellQuote([resource.path])} ${wantsWhole(resource) ? 'whole' : 'digest'}`, most: WHOLE + 4096 })),
     { prelude: LOOK(target.root), limit: 120 },
   );
-  return resources.map((resource, index) => judge(resource, answers[index], target.root === ''));
+  return resources.map((resource, index) => judge(onTrial ? asOnTrial(resource, answers[index]) : resource, answers[index], target.root === ''));
+}
+
+/** The resource as the trial has it, when that is what is there. */
+function asOnTrial(resource: Resource, answer: Answer | undefined): Resource {
+  if (resource.kind !== 'file' || resource.trial === undefined) return resource;
+  return (answer && readSeen(answer))?.sha256 === sha256(resource.trial) ? { ...resource, content: resource.trial } : resource;
 }
 
 function wantsWhole(resource: Resource): boolean {

@@ -99,20 +99,26 @@ export function resolveGateway(file: GatewayFile, host: string, { file: path, fl
     ...(ha ? { ha } : {}),
     access: { ...(management === undefined ? {} : { management: plain(management) }), ports: file.access.ports, leakGuard: file.access.leak_guard },
     confirmMinutes: file.confirm_minutes,
+    ...(file.probe ? { probe: { client: sshOf(file.probe.from, path, ''), connect: { address: plain(file.probe.connect.address), port: file.probe.connect.port } } } : {}),
+  };
+}
+
+/** @param path absolute path of the file that says it */
+function sshOf(ssh: NonNullable<GatewayFile['hosts'][string]>['ssh'], path: string, otherwise: string): SshAccess {
+  const absolute = (given: string): string => resolve(dirname(path), given);
+  return {
+    destination: ssh.destination ?? otherwise,
+    ...(ssh.port === undefined ? {} : { port: ssh.port }),
+    ...(ssh.config === undefined ? {} : { config: absolute(ssh.config) }),
+    ...(ssh.identity === undefined ? {} : { identity: absolute(ssh.identity) }),
+    oldAlgorithms: ssh.old_algorithms,
   };
 }
 
 /** How ssh reaches a host: what the file says of it, else its name. */
 export function sshAccess(file: GatewayFile, host: string, path: string): SshAccess {
   const ssh = Object.hasOwn(file.hosts, host) ? file.hosts[host]?.ssh : undefined;
-  const absolute = (given: string): string => resolve(dirname(path), given);
-  return {
-    destination: ssh?.destination ?? host,
-    ...(ssh?.port === undefined ? {} : { port: ssh.port }),
-    ...(ssh?.config === undefined ? {} : { config: absolute(ssh.config) }),
-    ...(ssh?.identity === undefined ? {} : { identity: absolute(ssh.identity) }),
-    oldAlgorithms: ssh?.old_algorithms ?? false,
-  };
+  return sshOf(ssh ?? { old_algorithms: false }, path, host);
 }
 
 /** What the languages take (tasks/lib/gateway). */

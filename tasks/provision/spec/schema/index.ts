@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accessSchema, expectSchema, haSchema, hostKey, hostSchema, interfaceSchema, redirectSchema, serviceSchema, snatSchema, tuningSchema } from './parts.js';
+import { accessSchema, expectSchema, haSchema, hostKey, hostSchema, interfaceSchema, probeSchema, redirectSchema, serviceSchema, snatSchema, tuningSchema } from './parts.js';
 import { flavourName, localPath, name, poolEntry } from './values.js';
 
 /** gateway.yaml: what a gateway is, said once for all flavours. */
@@ -20,6 +20,7 @@ export const gatewaySchema = z
     hosts: z.record(hostKey, hostSchema.nullable()).default({}).describe('Hosts by name, with what differs between them.'),
     access: accessSchema.prefault({}),
     confirm_minutes: z.number().int().min(1).max(240).default(10).describe('Minutes until a gateway that nobody confirmed goes back to what it was.'),
+    probe: probeSchema.optional(),
     expect: expectSchema.optional().describe('Load of the whole gateway, as `expect` of a rule.'),
   })
   .meta({ id: 'gateway.yaml', title: 'gateway.yaml', description: 'A SNAT gateway, for every flavour of build-kernel.' });

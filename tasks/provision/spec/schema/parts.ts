@@ -138,16 +138,17 @@ export const haSchema = z
   })
   .describe('Two or more gateways, one of them master. They are the hosts of `hosts`.');
 
+const sshSchema = z.strictObject({
+  destination: sshDestination.optional().describe("Host, user@host or a name of ssh's configuration; left out: the host's name."),
+  port: port.optional(),
+  config: localPath.optional().describe("ssh's configuration file, relative to gateway.yaml; left out: the user's."),
+  identity: localPath.optional().describe('Private key file.'),
+  old_algorithms: z.boolean().default(false).describe("Allow what EL6's sshd needs and current ssh refuses: ssh-rsa, diffie-hellman-group14-sha1, aes128-cbc."),
+});
+
 export const hostSchema = z
   .strictObject({
-    ssh: z
-      .strictObject({
-        destination: sshDestination.optional().describe("Host, user@host or a name of ssh's configuration; left out: the host's name."),
-        port: port.optional(),
-        config: localPath.optional().describe("ssh's configuration file, relative to gateway.yaml; left out: the user's."),
-        identity: localPath.optional().describe('Private key file.'),
-        old_algorithms: z.boolean().default(false).describe("Allow what EL6's sshd needs and current ssh refuses: ssh-rsa, diffie-hellman-group14-sha1, aes128-cbc."),
-      })
+    ssh: sshSchema
       .default({ old_algorithms: false })
       .describe('How the host is reached.'),
     addresses: z.record(device, z.array(hostCidr).max(64)).default({}).describe("This host's addresses by device, in place of the interface's."),
@@ -155,6 +156,13 @@ export const hostSchema = z
     priority: z.number().int().min(1).max(254).optional().describe('VRRP priority; the highest is master.'),
   })
   .describe('Values of one host.');
+
+export const probeSchema = z
+  .strictObject({
+    from: sshSchema.required({ destination: true }).describe('A client inside, whose way outside is the gateway; reached by ssh.'),
+    connect: z.strictObject({ address: address.describe('Its address.'), port: port.describe('Its port.') }).describe('A TCP service outside that accepts connections.'),
+  })
+  .describe('Proof by traffic: before a gateway is kept, the client opens a connection, and the gateway must show it translated to a pool address.');
 
 export const accessSchema = z
   .strictObject({

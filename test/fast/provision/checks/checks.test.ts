@@ -101,6 +101,14 @@ describe('resources', () => {
     await symlink('a', `${root}/etc/link`);
     expect(await one(file('/etc/link', 'one\ntwo\n'))).toEqual(['fail', 'a link to a']);
   });
+  it('on trial a file may have its text for the trial, later not', async () => {
+    await put('/etc/menu', 'default 1\n');
+    const menu = file('/etc/menu', 'default 0\n', { trial: 'default 1\n' });
+    expect(await checkResources(folderTarget(root), [menu], true)).toMatchObject([{ status: 'pass' }]);
+    expect(await one(menu)).toEqual(['fail', 'line 1 is "default 1" in place of "default 0"']);
+    await put('/etc/menu', 'default 0\n');
+    expect(await checkResources(folderTarget(root), [menu], true)).toMatchObject([{ status: 'pass' }]);
+  });
   it('secrets are compared and not shown', async () => {
     await put('/etc/secret', 'old password\n', 0o600);
     const resource = file('/etc/secret', 'new password\n', { mode: 0o600, secret: true });
