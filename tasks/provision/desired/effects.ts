@@ -1,0 +1,23 @@
+import { SBIN } from './context.js';
+import { quote, settingPath } from './words.js';
+
+/** Probes: shell fragments that look and change nothing. sh, coreutils and ip; others where an effect says so. */
+
+/** ssh gives a command a short PATH. */
+const PATH = `PATH=${SBIN}:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin`;
+
+export const probe = {
+  setting: (name: string): string => `set -- $(cat ${quote(`/proc/sys/${settingPath(name)}`)} 2>/dev/null); echo "$*"`,
+  module: (name: string): string => `if [ -d ${quote(`/sys/module/${name}`)} ]; then echo loaded; else echo "not loaded"; fi`,
+  address: (address: string, device: string): string =>
+    `case "$(ip -o addr show dev ${quote(device)} 2>&1)" in *${quote(` ${address}/`)}*) echo present;; *) echo absent;; esac`,
+  route: (family: string, destination: string, via: string, device: string): string =>
+    `if [ -n "$(ip ${family} route show ${quote(destination)} via ${quote(via)} dev ${quote(device)} 2>/dev/null)" ]; then echo present; else echo absent; fi`,
+  mtu: (device: string): string => `cat ${quote(`/sys/class/net/${device}/mtu`)} 2>&1`,
+  offload: (device: string, name: string): string => `${PATH} ethtool -k ${quote(device)} 2>/dev/null | while read -r name value rest; do if [ "$name" = ${quote(`${name}:`)} ]; then echo "$value"; fi; done`,
+  file: (path: string): string => `cat ${quote(path)} 2>/dev/null || echo "no ${path}"`,
+  /** A command of ours on the host, with its words. */
+  run: (...words: string[]): string => `${PATH} ${words.map(quote).join(' ')} 2>&1`,
+};
+
+export { PATH as PROBE_PATH };

@@ -1,0 +1,181 @@
+import { isIPv6 } from 'node:net';
+import type { Effect, Gateway, Resource } from '../types.js';
+import { ETC, file, withRole, type Context, type Part } from './context.js';
+import { PROBE_PATH } from './effects.js';
+import { carried } from './network.js';
+import { sortCommands } from './rules.js';
+import { command, lines, quote } from './words.js';
+
+/**
+ * iptables, in chains of our own (BK-…) that are replaced as a whole: SNAT of the language iptables, marks of nat-snat,
+ * CHROUTE's redirects, the guard against what leaves untranslated, and what must get in past a firewall of the host's.
+ */
+
+type Rule = readonly string[];
+/** Rules by table and built-in chain. */
+type Chains = Map<string, Rule[]>;
+
+const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+const bare = (cidr: string): string => cidr.replace(/\/.*$/, '');
+const ours = (chain: string): string => `BK-${chain}`;
+
+/** Does iptables guard here? nat-snat has a guard of its own in the kernel. */
+const ownGuard = ({ gateway, tools }: Context): boolean => gateway.access.leakGuard && gateway.language !== 'nat-snat' && tools.iptables !== undefined;
+
+/** Is something there that holds back what is not translated, from before the network is up? */
+export const guarded = (context: Context): boolean => context.gateway.snat.length === 0 || ownGuard(context) || (context.gateway.language === 'nat-snat' && context.gateway.access.leakGuard);
+
+function pairs(gateway: Gateway): { inside: string; outside: string }[] {
+  return withRole(gateway, 'inside').flatMap((from) => withRole(gateway, 'outside').map((to) => ({ inside: from.device, outside: to.device })));
+}
+
+/** Networks whose addresses must not be seen outside. */
+function insideNetworks(gateway: Gateway): string[] {
+  const named = [...gateway.snat.map(({ from }) => from), ...withRole(gateway, 'inside').flatMap(({ addresses, routes }) => [...addresses, ...routes])];
+  const four = named.filter((each) => !isIPv6(bare(each)) && !each.endsWith('/0') && each !== 'default');
+  return [...new Set([...four, ...PRIVATE])];
+}
+
+/** A range of addresses as iptables matches it in one rule. */
+function destinations(pool: readonly string[]): Rule[] {
+  const list = pool.filter((each) => !isIPv6(each));
+  const [first, last] = [list[0], list[list.length - 1]];
+  if (first === undefined || last === undefined) return [];
+  return first === last ? [['-d', first]] : [['-m', 'iprange', '--dst-range', `${first}-${last}`]];
+}
+
+/** What the host's own firewall must let in: ssh and the like, adverts of VRRP, synchronisation, and what IPVS takes from INPUT. */
+function input({ gateway }: Context): Rule[] {
+  const accept = (...rule: string[]): Rule => [...rule, '-j', 'ACCEPT'];
+  return [
+    ...gateway.access.ports.map((port) => accept('-p', 'tcp', '--dport', String(port))),
+    ...(gateway.ha?.instances ?? []).map(({ device }) => accept('-i', device, '-p', '112')),
+    ...(gateway.ha?.sync ? [accept('-i', gateway.ha.sync.device, '-p', 'udp', '--dport', '8848')] : []),
+    ...gateway.services.filter(({ address }) => !isIPv6(address)).map(({ address, protocol, port }) => accept('-d', address, '-p', protocol, '--dport', String(port))),
+    // Answers to what was translated come to the public addresses; netfilter's own SNAT turns them round before.
+    ...(gateway.language === 'iptables' || gateway.language === 'nftables'
+      ? []
+      : gateway.snat.flatMap(({ pool }) => destinations(pool).flatMap((to) => [...(['tcp', 'udp'] as const).map((protocol) => accept(...to, '-p', protocol, '--dport', '1024:65535')), accept(...to, '-p', 'icmp')]))),
+  ];
+}
+
+/** FORWARD when the gateway runs: what is translated passes, what would leave as it is does not. */
+function forward({ gateway }: Context): Rule[] {
+  const byNetfilter = gateway.language === 'iptables';
+  const rules: Rule[] = [];
+  for (const { inside, outside } of pairs(gateway)) {
+    const way = ['-i', inside, '-o', outside];
+    // Answers of real servers, which IPVS translates after this.
+    for (const { protocol, servers } of gateway.services) {
+      for (const { address, port } of servers) if (!isIPv6(address)) rules.push([...way, '-p', protocol, '-s', address, '--sport', String(port), '-j', 'ACCEPT']);
+    }
+    if (byNetfilter) {
+      // NAT passes over what conntrack cannot place.
+      if (gateway.access.leakGuard) rules.push([...way, '-m', 'conntrack', '--ctstate', 'INVALID', '-j', 'DROP']);
+      for (const { from, oif } of gateway.snat) if ((oif ?? withRole(gateway, 'outside')[0]?.device) === outside) rules.push([...way, '-s', from, '-j', 'ACCEPT']);
+      if (gateway.access.leakGuard) for (const from of insideNetworks(gateway)) rules.push([...way, '-s', from, '-j', 'DROP']);
+    } else rules.push([...way, '-j', 'ACCEPT']);
+    rules.push(['-i', outside, '-o', inside, ...(byNetfilter ? ['-m', 'conntrack', '--ctstate', 'ESTABLISHED,RELATED'] : []), '-j', 'ACCEPT']);
+  }
+  return rules;
+}
+
+/** IPVS translates before POSTROUTING: what has an inside source there was not. The host's own packets are not meant. */
+function postrouting(context: Context): Rule[] {
+  const { gateway } = context;
+  if (!ownGuard(context) || gateway.language === 'iptables' || gateway.snat.length === 0) return [];
+  const own = [...new Set([...gateway.interfaces.flatMap(({ addresses }) => addresses), ...carried(gateway).map(({ address }) => address)].map(bare).filter((each) => !isIPv6(each)))];
+  return [
+    ...own.map((address) => ['-s', address, '-j', 'RETURN']),
+    ...withRole(gateway, 'outside').flatMap(({ device }) => insideNetworks(gateway).map((from) => ['-s', from, '-o', device, '-j', 'DROP'])),
+  ];
+}
+
+/** "iptables -t nat -A POSTROUTING …" of a language, as a rule of our chain. */
+function fromCommands(chains: Chains, commands: readonly Rule[]): void {
+  for (const words of commands) {
+    const table = words.includes('-t') ? (words[words.indexOf('-t') + 1] ?? 'filter') : 'filter';
+    const at = words.indexOf('-A');
+    const chain = words[at + 1];
+    if (at < 0 || chain === undefined) throw new Error(`no rule to append: ${words.join(' ')}`);
+    add(chains, table, chain, [words.slice(at + 2)]);
+  }
+}
+
+function add(chains: Chains, table: string, chain: string, rules: readonly Rule[]): void {
+  if (rules.length === 0) return;
+  const key = `${table} ${chain}`;
+  chains.set(key, [...(chains.get(key) ?? []), ...rules]);
+}
+
+function redirects(gateway: Gateway): Rule[] {
+  return gateway.redirects.map(({ from, to, protocol, port, iif, nextHop }) => [
+    ...(iif === undefined ? [] : ['-i', iif]),
+    ...(from === undefined ? [] : ['-s', from]),
+    ...(to === undefined ? [] : ['-d', to]),
+    ...(protocol === undefined ? [] : ['-p', protocol]),
+    ...(port === undefined ? [] : ['--dport', String(port)]),
+    '-j', 'CHROUTE', '--gw', nextHop,
+  ]);
+}
+
+/** A file for iptables-restore --noflush: its chains are emptied and filled at once, the others stay. */
+function restoreFile(chains: Chains): string {
+  const tables = new Map<string, { chain: string; rules: Rule[] }[]>();
+  for (const [key, rules] of chains) {
+    const [table = '', chain = ''] = key.split(' ');
+    tables.set(table, [...(tables.get(table) ?? []), { chain, rules }]);
+  }
+  return [...tables].map(([table, list]) => [`*${table}`, ...list.map(({ chain }) => `:${ours(chain)} - [0:0]`), ...list.flatMap(({ chain, rules }) => rules.map((rule) => `-A ${ours(chain)} ${command(rule)}`)), 'COMMIT', ''].join('\n')).join('');
+}
+
+interface Family {
+  option: '-4' | '-6';
+  name: string;
+  open: Chains;
+  closed: Chains;
+}
+
+function families(context: Context): Family[] {
+  const { gateway, tools } = context;
+  const { netfilter } = sortCommands(gateway);
+  const [four, six, closed]: [Chains, Chains, Chains] = [new Map(), new Map(), new Map()];
+  if (tools.iptables !== undefined) {
+    fromCommands(four, netfilter.filter(([program]) => program === 'iptables'));
+    add(four, 'lbg', 'FORWARD', redirects(gateway));
+    add(four, 'filter', 'INPUT', input(context));
+    add(four, 'filter', 'FORWARD', forward(context));
+    add(four, 'mangle', 'POSTROUTING', postrouting(context));
+    if (ownGuard(context)) add(closed, 'filter', 'FORWARD', pairs(gateway).map(({ inside, outside }) => ['-i', inside, '-o', outside, '-j', 'DROP']));
+  }
+  if (tools.ip6tables !== undefined) fromCommands(six, netfilter.filter(([program]) => program === 'ip6tables'));
+  return [
+    { option: '-4' as const, name: 'netfilter', open: four, closed },
+    { option: '-6' as const, name: 'netfilter6', open: six, closed: new Map<string, Rule[]>() },
+  ].filter(({ open }) => open.size > 0);
+}
+
+export function firewall(context: Context): Part {
+  const all = families(context);
+  const resources: Resource[] = all.flatMap(({ name, open, closed }) => [
+    file('firewall', `${ETC}/${name}`, restoreFile(open), 'iptables rules of the gateway, in chains of their own', 0o600),
+    ...(closed.size > 0 ? [file('firewall', `${ETC}/${name}.closed`, restoreFile(closed), 'nothing passes from inside to outside until the rules are in place', 0o600)] : []),
+  ]);
+  const hooks = all.flatMap(({ option, open }) => [...open.keys()].map((key) => [option, ...key.split(' '), ours(key.split(' ')[1] ?? '')]));
+  resources.push(file('firewall', `${ETC}/hooks`, lines(hooks), 'jumps to those chains'));
+  const effects = all.flatMap(({ option, open }) =>
+    [...open].map(([key, rules]): Effect => {
+      const [table = '', chain = ''] = key.split(' ');
+      const program = option === '-6' ? 'ip6tables' : 'iptables';
+      return {
+        id: `${program} ${table} ${chain}`,
+        part: 'firewall',
+        claim: `${String(rules.length)} rules of the gateway are in ${table} ${chain}`,
+        probe: `${PROBE_PATH}; ${program} -t ${quote(table)} -S ${quote(chain)} 2>&1 | while read -r line; do if [ "$line" = ${quote(`-A ${chain} -j ${ours(chain)}`)} ]; then echo jump; fi; done; count=0; ${program} -t ${quote(table)} -S ${quote(ours(chain))} 2>&1 | { while read -r verb rest; do if [ "$verb" = -A ]; then count=$((count + 1)); fi; done; echo "$count rules"; }`,
+        expect: { lines: ['jump', `${String(rules.length)} rules`] },
+        needs: program,
+      };
+    }),
+  );
+  return { resources, effects };
+}

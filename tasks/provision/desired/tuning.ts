@@ -1,0 +1,141 @@
+import type { Effect, Resource } from '../types.js';
+import { ETC, absent, file, link, usesIpvs, withRole, type Context, type Part } from './context.js';
+import { probe } from './effects.js';
+import { guarded } from './firewall.js';
+import { lines, rest, settingPath, word } from './words.js';
+
+/** Kernel settings, offloads, ring sizes, interrupts, sizes of tables. */
+
+/** ethtool -K's short names, as ethtool -k prints them. */
+const FEATURES: Readonly<Record<string, string>> = {
+  rx: 'rx-checksumming',
+  tx: 'tx-checksumming',
+  sg: 'scatter-gather',
+  tso: 'tcp-segmentation-offload',
+  ufo: 'udp-fragmentation-offload',
+  gso: 'generic-segmentation-offload',
+  gro: 'generic-receive-offload',
+  lro: 'large-receive-offload',
+  rxvlan: 'rx-vlan-offload',
+  txvlan: 'tx-vlan-offload',
+  ntuple: 'ntuple-filters',
+  rxhash: 'receive-hashing',
+};
+const longName = (feature: string): string => FEATURES[feature] ?? feature;
+
+const FORWARDING = new Set(['net.ipv4.ip_forward', 'net.ipv4.conf.all.forwarding', 'net.ipv6.conf.all.forwarding']);
+/** Are there once the module is loaded; a file that is read at boot is read before. */
+const ofModule = (name: string): boolean => /^net[./](ipv4[./]vs|netfilter)[./]/.test(name);
+
+function settings(context: Context): Part {
+  const { gateway, facts } = context;
+  const all = Object.entries(gateway.tuning.sysctls).map(([name, value]) => ({ name, value: rest(value) }));
+  const set = (part: readonly { name: string; value: string }[]): string => part.map(({ name, value }) => `${settingPath(name)} ${value}\n`).join('');
+  // Switched on last; at boot already where something holds back what is not translated.
+  const atBoot = all.filter(({ name }) => !ofModule(name) && (!FORWARDING.has(name) || guarded(context)));
+  const text = atBoot.map(({ name, value }) => `${word(name)} = ${value}\n`).join('');
+  const why = 'kernel settings, at boot and whenever the host reads its own';
+  const resources: Resource[] = [
+    file('tuning', `${ETC}/sysctls`, set(all.filter(({ name }) => !FORWARDING.has(name))), 'kernel settings, set and read back by the gateway script'),
+    file('tuning', `${ETC}/forwarding`, set(all.filter(({ name }) => FORWARDING.has(name))), 'switched on when the rules are in place'),
+  ];
+  if (text !== '') {
+    resources.push(
+      facts.init === 'systemd'
+        ? file('tuning', '/etc/sysctl.d/90-build-kernel.conf', text, why)
+        : { kind: 'block', part: 'tuning', path: '/etc/sysctl.conf', name: 'gateway', content: text, at: 'end', create: { head: '', mode: 0o644 }, why },
+    );
+  }
+  return {
+    resources,
+    effects: all.map(({ name, value }): Effect => ({ id: `sysctl ${name}`, part: 'tuning', claim: `${name} is ${value}`, probe: probe.setting(name), expect: { equals: value } })),
+  };
+}
+
+function offloads({ gateway: { tuning } }: Context): Part {
+  const all = Object.entries(tuning.offloads).flatMap(([device, features]) => Object.entries(features).map(([feature, value]) => ({ device, feature, name: longName(feature), value })));
+  const rings = Object.entries(tuning.rings).flatMap(([device, sizes]) => (['rx', 'tx'] as const).flatMap((way) => (sizes[way] === undefined ? [] : [[device, way, String(sizes[way])]])));
+  return {
+    resources: [
+      file('tuning', `${ETC}/offloads`, lines(all.map(({ device, feature, name, value }) => [device, feature, name, value])), 'offloads that this kernel’s forwarding needs off or on'),
+      file('tuning', `${ETC}/rings`, lines(rings), 'ring sizes of the interfaces'),
+    ],
+    effects: all.map(({ device, feature, name, value }): Effect => ({
+      id: `offload ${device} ${feature}`,
+      part: 'tuning',
+      claim: `${name} of ${device} is ${value}`,
+      probe: probe.offload(device, name),
+      // What a driver does not have is off.
+      expect: value === 'off' ? { oneOf: ['off', ''] } : { equals: 'on' },
+      needs: 'ethtool',
+    })),
+  };
+}
+
+/** Interrupts, receive packet steering, and what irqbalance is told. */
+function interrupts({ gateway, facts }: Context): Part {
+  const { irq, rps } = gateway.tuning;
+  const through = withRole(gateway, 'inside', 'outside').map(({ device }) => device);
+  const few = rps ? through.filter((device) => (facts.interfaces.find((each) => each.device === device)?.queues ?? 1) < facts.cpus) : [];
+  const spread = irq.policy === 'none' ? [] : through;
+  const resources: Resource[] = [
+    file('tuning', `${ETC}/irq`, lines(spread.map((device) => [device])), 'interfaces whose interrupts are spread over the cores'),
+    file('tuning', `${ETC}/rps`, lines(few.map((device) => [device])), 'interfaces with fewer queues than cores'),
+  ];
+  const effects: Effect[] = [];
+  if (spread.length > 0 || few.length > 0) {
+    effects.push({ id: 'irq affinity', part: 'tuning', claim: `interrupts of ${through.join(' and ')} are spread over the cores`, probe: probe.run(`${ETC}/set-irq-affinity`, 'check'), expect: { equals: 'ok' } });
+  }
+  if (spread.length > 0) resources.push(...irqbalance(facts.init, irq.irqbalance, facts.programs['irqbalance'] !== undefined, facts.distribution.id, facts.rcFolder));
+  if (spread.length > 0 && irq.irqbalance === 'off') {
+    effects.push({
+      id: 'service irqbalance',
+      part: 'tuning',
+      claim: 'irqbalance does not run',
+      probe: 'found=; for file in /proc/[0-9]*/comm; do if [ "$(cat "$file" 2>/dev/null)" = irqbalance ]; then found=running; fi; done; echo "${found:-stopped}"',
+      expect: { equals: 'stopped' },
+    });
+  }
+  return { resources, effects };
+}
+
+function irqbalance(init: 'systemd' | 'sysv', policy: 'ban' | 'off' | 'keep', there: boolean, distribution: string, rcFolder: string): Resource[] {
+  if (policy === 'off') {
+    const why = 'irqbalance moves the interrupts back within ten seconds';
+    if (init === 'systemd') return [link('tuning', '/etc/systemd/system/irqbalance.service', '/dev/null', why)];
+    return ['2', '3', '4', '5'].map((level) => absent('tuning', `${rcFolder}/rc${level}.d/S13irqbalance`, why));
+  }
+  if (policy === 'keep' || !there) return [];
+  const debian = distribution === 'debian' || distribution === 'ubuntu';
+  // systemd reads the file itself and runs nothing; EL6's init script is a shell that sources it.
+  const content = init === 'systemd' ? `IRQBALANCE_ARGS="--policyscript=${ETC}/irq-policy"\n` : `IRQBALANCE_BANNED_INTERRUPTS="$(${ETC}/set-irq-affinity list | tr '\\n' ' ')"\nexport IRQBALANCE_BANNED_INTERRUPTS\n`;
+  return [{ kind: 'block', part: 'tuning', path: debian ? '/etc/default/irqbalance' : '/etc/sysconfig/irqbalance', name: 'gateway', content, at: 'end', create: { head: '', mode: 0o644 }, why: 'irqbalance leaves the gateway’s interrupts alone' }];
+}
+
+/** Sizes that a module takes when it is loaded. */
+function tables({ gateway }: Context): Part {
+  const { conntrack, ipvsTableBits } = gateway.tuning;
+  const bits = usesIpvs(gateway) ? ipvsTableBits : undefined;
+  const options = [
+    ...(conntrack.buckets === undefined ? [] : [`options nf_conntrack hashsize=${String(conntrack.buckets)}\n`]),
+    ...(bits === undefined ? [] : [`options ip_vs conn_tab_bits=${String(bits)}\n`]),
+  ];
+  const parameter = (module: string, name: string, value: number, claim: string): Effect => ({
+    id: `parameter ${module}.${name}`,
+    part: 'tuning',
+    claim,
+    probe: probe.file(`/sys/module/${module}/parameters/${name}`),
+    expect: { equals: String(value) },
+  });
+  return {
+    resources: options.length === 0 ? [] : [file('tuning', '/etc/modprobe.d/build-kernel.conf', options.join(''), 'sizes of the connection tables')],
+    effects: [
+      ...(bits === undefined ? [] : [parameter('ip_vs', 'conn_tab_bits', bits, `IPVS’s connection table has 2^${String(bits)} rows`)]),
+      ...(conntrack.buckets === undefined ? [] : [parameter('nf_conntrack', 'hashsize', conntrack.buckets, `the conntrack table has ${String(conntrack.buckets)} rows`)]),
+    ],
+  };
+}
+
+export function tuning(context: Context): Part[] {
+  return [settings(context), offloads(context), interrupts(context), tables(context)];
+}

@@ -1,0 +1,65 @@
+# Sourced by the scripts beside it. Where things are, what was there before, and how it is said.
+# shellcheck shell=sh
+PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+export PATH
+LC_ALL=C
+export LC_ALL
+CONF=${BUILD_KERNEL_CONF:-/etc/build-kernel}
+STATE=${BUILD_KERNEL_STATE:-/var/run/build-kernel}
+TAB='	'
+failed=0
+
+say() { echo "build-kernel: $*"; }
+
+# Something does not hold; the rest goes on, the exit status tells.
+fault() {
+    echo "build-kernel: $*" >&2
+    if command -v logger >/dev/null 2>&1; then logger -t build-kernel -p daemon.err -- "$*" 2>/dev/null || :; fi
+    failed=1
+}
+
+# What was there before is remembered for this boot only: EL6's /var/run is on the disk.
+begin() {
+    mkdir -p "$STATE" && chmod 0700 "$STATE" || return 1
+    boot=$(cat /proc/sys/kernel/random/boot_id)
+    if [ "$(cat "$STATE/boot" 2>/dev/null)" != "$boot" ]; then
+        rm -f "$STATE"/*
+        echo "$boot" >"$STATE/boot"
+    fi
+}
+
+# remember LIST KEY VALUE: the first value of a key is what was there before us.
+remember() {
+    if recall "$1" "$2" >/dev/null; then return 0; fi
+    printf '%s\t%s\n' "$2" "$3" >>"$STATE/$1"
+}
+
+# recall LIST KEY: prints the value; 1 when there is none.
+recall() {
+    [ -f "$STATE/$1" ] || return 1
+    while IFS="$TAB" read -r key value; do
+        if [ "$key" = "$2" ]; then
+            printf '%s\n' "$value"
+            return 0
+        fi
+    done <"$STATE/$1"
+    return 1
+}
+
+# forget LIST KEY
+forget() {
+    [ -f "$STATE/$1" ] || return 0
+    while IFS="$TAB" read -r key value; do
+        if [ "$key" != "$2" ]; then printf '%s\t%s\n' "$key" "$value"; fi
+    done <"$STATE/$1" >"$STATE/$1.new"
+    mv "$STATE/$1.new" "$STATE/$1"
+}
+
+# has FILE LINE: the file has exactly this line.
+has() {
+    [ -f "$1" ] || return 1
+    while read -r each; do
+        if [ "$each" = "$2" ]; then return 0; fi
+    done <"$1"
+    return 1
+}

@@ -1,0 +1,84 @@
+# shellcheck shell=sh
+# Addresses, routes and MTU. Only what is not there already is added, and only what was added is taken away.
+
+present() { # ADDRESS DEVICE
+    case "$(ip -o addr show dev "$2" 2>/dev/null)" in *" ${1%/*}/"*) return 0 ;; esac
+    return 1
+}
+
+links_start() {
+    while read -r device mtu; do
+        if [ ! -e "/sys/class/net/$device" ]; then
+            fault "there is no interface $device"
+            continue
+        fi
+        if [ "$mtu" != - ] && [ "$(cat "/sys/class/net/$device/mtu")" != "$mtu" ]; then
+            remember mtus "$device" "$(cat "/sys/class/net/$device/mtu")"
+            ip link set dev "$device" mtu "$mtu" || fault "$device does not take an MTU of $mtu"
+        fi
+        ip link set dev "$device" up || fault "$device does not come up"
+    done <"$CONF/links"
+}
+
+addresses_prune() {
+    [ -f "$STATE/addresses" ] || return 0
+    cp "$STATE/addresses" "$STATE/addresses.old"
+    while IFS="$TAB" read -r address device; do
+        if [ "$1" != all ] && has "$CONF/addresses" "$address $device"; then continue; fi
+        ip addr del "$address" dev "$device" 2>/dev/null
+        forget addresses "$address"
+    done <"$STATE/addresses.old"
+    rm -f "$STATE/addresses.old"
+}
+
+addresses_start() {
+    addresses_prune
+    while read -r address device; do
+        present "$address" "$device" && continue
+        if ip addr add "$address" dev "$device"; then remember addresses "$address" "$device"; else fault "$device does not take the address $address"; fi
+    done <"$CONF/addresses"
+}
+
+# route FAMILY DESTINATION: what there is, without what only the kernel says of it.
+route_now() { ip "$1" route show "$2" 2>/dev/null | head -n 1; }
+
+routes_prune() {
+    [ -f "$STATE/routes" ] || return 0
+    cp "$STATE/routes" "$STATE/routes.old"
+    while IFS="$TAB" read -r key was; do
+        if [ "$1" != all ] && has "$CONF/routes" "$key"; then continue; fi
+        # shellcheck disable=SC2086
+        set -- "$1" $key
+        # shellcheck disable=SC2086
+        if [ "$was" = none ]; then ip "$2" route del "$3" via "$4" dev "$5" 2>/dev/null; else ip "$2" route replace $was 2>/dev/null; fi
+        forget routes "$key"
+    done <"$STATE/routes.old"
+    rm -f "$STATE/routes.old"
+}
+
+routes_start() {
+    routes_prune
+    while read -r family destination via device; do
+        if [ -n "$(ip "$family" route show "$destination" via "$via" dev "$device" 2>/dev/null)" ]; then continue; fi
+        was=$(route_now "$family" "$destination")
+        if ip "$family" route replace "$destination" via "$via" dev "$device"; then
+            remember routes "$family $destination $via $device" "${was:-none}"
+        else
+            fault "no route to $destination by $via on $device"
+        fi
+    done <"$CONF/routes"
+}
+
+network_start() {
+    links_start
+    addresses_start
+    routes_start
+}
+
+network_stop() {
+    routes_prune all
+    addresses_prune all
+    [ -f "$STATE/mtus" ] || return 0
+    while IFS="$TAB" read -r device mtu; do ip link set dev "$device" mtu "$mtu" 2>/dev/null; done <"$STATE/mtus"
+    rm -f "$STATE/mtus"
+}

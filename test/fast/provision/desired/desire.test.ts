@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openArtifact, type ArtifactTree } from '../../../../tasks/lib/artifact.js';
+import { desire } from '../../../../tasks/provision/desired/index.js';
+import type { Desired, Resource } from '../../../../tasks/provision/types.js';
+import { CURRENT, debian, el6, fakeArtifact, gateway, natModules, OLD, oldKernel, oldTools, pair, stockTools } from './support/fixtures.js';
+
+let dir: string;
+let dsnat: ArtifactTree;
+let nat: ArtifactTree;
+let plain: ArtifactTree;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'desired-'));
+  dsnat = await openArtifact(await fakeArtifact(dir, 'dsnat-220', OLD, 'kernel', oldKernel, oldTools), join(dir, 'one'));
+  nat = await openArtifact(await fakeArtifact(dir, 'nat-snat', CURRENT, 'modules', natModules, stockTools), join(dir, 'two'));
+  plain = await openArtifact(await fakeArtifact(dir, 'iptables-snat', OLD, 'kernel', oldKernel, stockTools), join(dir, 'three'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const at = ({ resources }: Desired, path: string): Resource | undefined => resources.find((each) => each.path === path);
+function text(desired: Desired, path: string): string {
+  const found = at(desired, path);
+  if (found?.kind !== 'file' && found?.kind !== 'block') throw new Error(`no file ${path}`);
+  return typeof found.content === 'string' ? found.content : `from ${found.content.source}`;
+}
+const claims = ({ effects }: Desired): string[] => effects.map(({ id }) => id);
+
+describe('dsnat-220 on EL6', () => {
+  let desired: Desired;
+  beforeAll(async () => {
+    desired = await desire(gateway(), el6, dsnat);
+  });
+
+  it('puts the kernel, its map, config and modules where they are in the artifact', async () => {
+    expect(desired.kernel).toMatchObject({ release: OLD, kind: 'kernel', image: `/boot/vmlinuz-${OLD}`, modulesBuiltin: ['ext3', 'virtio_blk'], config: { CONFIG_IP_VS: 'm', CONFIG_EXT3_FS: 'y' } });
+    expect(Object.keys(desired.kernel?.config ?? {})).toHaveLength(2);
+    expect(desired.kernel?.modulesAlias).toContain('e1000e');
+    const image = at(desired, `/boot/vmlinuz-${OLD}`);
+    expect(image).toMatchObject({ kind: 'file', part: 'kernel', mode: 0o755 });
+    if (image?.kind === 'file' && typeof image.content !== 'string') expect(await readFile(image.content.source, 'utf8')).toBe('a kernel');
+    expect(at(desired, `/lib/modules/${OLD}/kernel/net/netfilter/ipvs/ip_vs.ko`)).toBeDefined();
+  });
+
+  it('puts the flavour’s own tools before the distribution’s, and only what runs', () => {
+    expect(desired.resources.filter(({ part }) => part === 'tools').map(({ path }) => path)).toEqual(['/usr/local/sbin/ipvsadm']);
+  });
+
+  it('adds each address once, those of the pool alone', () => {
+    expect(text(desired, '/etc/build-kernel/addresses').split('\n')).toEqual(['192.168.40.1/24 eth0', '203.0.113.2/24 eth1', '203.0.113.100/32 eth1', '203.0.113.101/32 eth1', '203.0.113.102/32 eth1', '']);
+    expect(text(desired, '/etc/build-kernel/routes')).toBe('-4 default 203.0.113.1 eth1\n');
+  });
+
+  it('renders rules with pools, which ipvsadm -S would lose', () => {
+    const rules = text(desired, '/etc/build-kernel/rules');
+    for (const protocol of ['-t', '-u']) {
+      expect(rules).toContain(`\nipvsadm -A ${protocol} 0.0.0.0:0 -s rr\n`);
+      for (const last of [100, 101, 102]) expect(rules).toContain(`\nipvsadm -P ${protocol} 0.0.0.0:0 -z 203.0.113.${String(last)}\n`);
+    }
+    expect(text(desired, '/etc/build-kernel/rules.clear')).toContain('\nipvsadm -C\n');
+  });
+
+  it('starts from rc links, in the order guard, network, gateway, and from a block in rc.local', () => {
+    for (const level of [2, 3, 4, 5]) {
+      expect(at(desired, `/etc/rc.d/rc${String(level)}.d/S09build-kernel-guard`)).toMatchObject({ kind: 'link', to: '../init.d/build-kernel-guard' });
+      expect(at(desired, `/etc/rc.d/rc${String(level)}.d/S11build-kernel-gateway`)).toMatchObject({ kind: 'link', to: '../init.d/build-kernel-gateway' });
+    }
+    expect(at(desired, '/etc/rc.d/rc6.d/K89build-kernel-gateway')).toBeDefined();
+    expect(at(desired, '/etc/rc.d/rc.local')).toMatchObject({ kind: 'block', at: 'start' });
+    expect(text(desired, '/etc/rc.d/rc.local')).toContain('/etc/build-kernel/gateway settle');
+    expect(at(desired, '/etc/sysctl.conf')).toMatchObject({ kind: 'block', at: 'end' });
+    expect(desired.resources.some(({ path }) => path.startsWith('/etc/systemd'))).toBe(false);
+  });
+
+  it('switches forwarding on last, at boot only behind a guard', async () => {
+    expect(text(desired, '/etc/build-kernel/sysctls')).not.toContain('ip_forward');
+    expect(text(desired, '/etc/build-kernel/forwarding')).toBe('net/ipv4/ip_forward 1\n');
+    expect(text(desired, '/etc/sysctl.conf')).toContain('net.ipv4.ip_forward = 1\n');
+    const unguarded = await desire(gateway(), { ...el6, programs: {} }, dsnat);
+    expect(text(unguarded, '/etc/sysctl.conf')).not.toContain('ip_forward');
+    expect(unguarded.interrupts.join('\n')).toContain('no iptables');
+  });
+
+  it('stops what leaves outside with an inside source, the host’s own packets excepted', () => {
+    const open = text(desired, '/etc/build-kernel/netfilter').split('\n');
+    const postrouting = open.filter((line) => line.startsWith('-A BK-POSTROUTING'));
+    expect(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.40.1 -j RETURN')).toBeGreaterThanOrEqual(0);
+    expect(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.40.0/24 -o eth1 -j DROP')).toBe(-1);
+    expect(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.0.0/16 -o eth1 -j DROP')).toBeGreaterThan(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.40.1 -j RETURN'));
+    expect(text(desired, '/etc/build-kernel/netfilter.closed')).toContain('-A BK-FORWARD -i eth0 -o eth1 -j DROP');
+  });
+
+  it('claims what must be in effect', () => {
+    expect(claims(desired)).toEqual(expect.arrayContaining(['kernel', 'module ip_vs', 'sysctl net.ipv4.ip_forward', 'address 203.0.113.100', 'route default', 'offload eth1 lro', 'irq affinity', 'rules ipvs', 'gateway', 'iptables mangle POSTROUTING']));
+    const listing = desired.effects.find(({ id }) => id === 'rules ipvs');
+    expect(listing?.expect).toEqual({ lines: ['TCP 0.0.0.0:0', 'UDP 0.0.0.0:0'] });
+  });
+});
+
+describe('nat-snat on Debian 12', () => {
+  let desired: Desired;
+  const spec = gateway({ flavour: 'nat-snat', language: 'nat-snat', tuning: { ...gateway().tuning, sysctls: { 'net.ipv4.ip_forward': '1', 'net.ipv4.vs.snat_guard': '1' } } });
+  beforeAll(async () => {
+    desired = await desire(spec, debian, nat);
+  });
+
+  it('brings modules, no kernel, and uses the host’s ipvsadm', () => {
+    expect(desired.kernel).toMatchObject({ kind: 'modules', release: CURRENT });
+    expect(at(desired, `/lib/modules/${CURRENT}/updates/build-kernel/ip_vs.ko`)).toBeDefined();
+    expect(desired.resources.filter(({ part }) => part === 'tools')).toEqual([]);
+    expect(claims(desired)).toContain('module ip_vs own');
+  });
+
+  it('brings ipvsadm where the host has none', async () => {
+    const bare = await desire(spec, { ...debian, programs: {} }, nat);
+    expect(bare.resources.filter(({ part }) => part === 'tools').map(({ path }) => path)).toContain('/usr/local/sbin/ipvsadm');
+  });
+
+  it('has units that start in order, and their links', () => {
+    const unit = text(desired, '/etc/systemd/system/build-kernel-gateway.service');
+    expect(unit).toMatch(/^Type=oneshot$/m);
+    expect(unit).toMatch(/^RemainAfterExit=yes$/m);
+    expect(unit).toMatch(/^ExecReload=/m);
+    expect(text(desired, '/etc/systemd/system/build-kernel-guard.service')).toMatch(/^Before=network-pre.target/m);
+    for (const name of ['guard', 'gateway']) expect(at(desired, `/etc/systemd/system/multi-user.target.wants/build-kernel-${name}.service`)).toMatchObject({ kind: 'link' });
+    expect(at(desired, '/etc/systemd/system/irqbalance.service')).toMatchObject({ kind: 'link', to: '/dev/null' });
+    expect(text(desired, '/etc/udev/rules.d/70-build-kernel.rules')).toContain('KERNEL=="eth1"');
+  });
+
+  it('makes settings of what the language says with sysctl', () => {
+    expect(text(desired, '/etc/build-kernel/sysctls')).toContain('net/ipv4/vs/snat_persist 0\n');
+    expect(text(desired, '/etc/build-kernel/rules')).not.toContain('sysctl');
+    expect(text(desired, '/etc/sysctl.d/90-build-kernel.conf')).toBe('net.ipv4.ip_forward = 1\n');
+  });
+
+  it('takes what an earlier gateway had and this has not', async () => {
+    const before = await desire({ ...spec, tuning: { ...spec.tuning, ipvsTableBits: 18 } }, debian, nat);
+    expect(text(before, '/etc/modprobe.d/build-kernel.conf')).toBe('options ip_vs conn_tab_bits=18\n');
+    expect(at(desired, '/etc/modprobe.d/build-kernel.conf')).toMatchObject({ kind: 'absent' });
+  });
+});
+
+describe('iptables-snat on EL6', () => {
+  const spec = gateway({ flavour: 'iptables-snat', language: 'iptables', snat: [{ from: '192.168.40.0/24', pool: ['203.0.113.100', '203.0.113.101'], persistent: true }] });
+
+  it('has SNAT in a chain of its own, and no IPVS', async () => {
+    const desired = await desire(spec, el6, plain);
+    expect(text(desired, '/etc/build-kernel/netfilter')).toContain('-A BK-POSTROUTING -s 192.168.40.0/24 -o eth1 -j SNAT --to-source 203.0.113.100-203.0.113.101 --persistent\n');
+    expect(text(desired, '/etc/build-kernel/hooks')).toContain('-4 nat POSTROUTING BK-POSTROUTING\n');
+    expect(at(desired, '/etc/build-kernel/rules')).toMatchObject({ kind: 'absent' });
+    expect(claims(desired)).not.toContain('module ip_vs');
+  });
+
+  it('drops what conntrack cannot place and what no rule covers', async () => {
+    const open = text(await desire(spec, el6, plain), '/etc/build-kernel/netfilter').split('\n').filter((line) => line.startsWith('-A BK-FORWARD -i eth0 -o eth1'));
+    expect(open[0]).toBe('-A BK-FORWARD -i eth0 -o eth1 -m conntrack --ctstate INVALID -j DROP');
+    expect(open[1]).toBe('-A BK-FORWARD -i eth0 -o eth1 -s 192.168.40.0/24 -j ACCEPT');
+    expect(open.slice(2).every((line) => line.endsWith('-j DROP'))).toBe(true);
+  });
+});
+
+describe('a pair', () => {
+  it('leaves moved addresses to keepalived and keeps the password to root', async () => {
+    const desired = await desire(gateway({ ha: pair, rulesBy: 'keepalived' }), el6, dsnat);
+    expect(text(desired, '/etc/build-kernel/addresses')).toBe('192.168.40.1/24 eth0\n203.0.113.2/24 eth1\n');
+    expect(at(desired, '/etc/keepalived/keepalived.conf')).toMatchObject({ mode: 0o600, secret: true });
+    expect(text(desired, '/etc/keepalived/keepalived.conf')).toContain('local_address_group');
+    expect(at(desired, '/etc/build-kernel/rules')).toMatchObject({ kind: 'absent' });
+    expect(at(desired, '/etc/rc.d/init.d/keepalived')).toMatchObject({ mode: 0o755 });
+    expect(JSON.stringify(desired.resources.filter((each) => each.kind !== 'file' || each.secret !== true))).not.toContain('s3cr3t');
+  });
+
+  it('takes Debian’s own keepalived and its unit', async () => {
+    const desired = await desire(gateway({ flavour: 'nat-snat', language: 'nat-snat', ha: pair }), debian, nat);
+    expect(at(desired, '/etc/systemd/system/multi-user.target.wants/keepalived.service')).toMatchObject({ to: '/lib/systemd/system/keepalived.service' });
+    expect(text(desired, '/etc/keepalived/keepalived.conf')).not.toContain('virtual_server');
+  });
+});
