@@ -82,7 +82,7 @@ async function subjectOf(system: GuestSystem, flavourName: string, manifest: Man
 /** Everything up to the first guest, as stages. */
 export function preparation(
   what: WhatToVerify,
-  options: Pick<VerifyOptions, 'topology' | 'accel' | 'append'>,
+  options: Pick<VerifyOptions, 'topology' | 'accel' | 'append' | 'memory'>,
   fetchOptions: FetchOptions,
   scratch: string,
   log: StageLog,
@@ -120,7 +120,7 @@ export function preparation(
           },
         });
         p.note(`${found.system.release} with QEMU ${qemu.version}, ${qemu.accelerator === 'kvm' ? 'KVM' : 'emulated'}`);
-        done({ system: { ...found.system, append: `${found.system.append} ${options.append}`.trim() }, subject, broken, userland, qemu, topology });
+        done({ system: { ...found.system, memory: options.memory ?? found.system.memory, append: `${found.system.append} ${options.append}`.trim() }, subject, broken, userland, qemu, topology });
       },
     },
   ];

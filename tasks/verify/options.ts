@@ -14,6 +14,8 @@ export interface GuestOptions {
   append: string;
   /** Seconds a guest may take to its first word. */
   bootTimeout: number;
+  /** MiB of a guest; left out: what its kernel is known to need. */
+  memory?: number;
 }
 
 export interface VerifyOptions extends GuestOptions {
@@ -36,6 +38,11 @@ function formats(value: string): Format[] {
   });
 }
 
+function mebibytes(value: string): number {
+  if (!/^[1-9]\d*$/.test(value) || Number(value) < 64) throw new InvalidArgumentError('It must be a whole number of MiB, 64 or more.');
+  return Number(value);
+}
+
 function seconds(value: string): number {
   if (!/^[1-9]\d*$/.test(value)) throw new InvalidArgumentError('It must be a whole number of seconds.');
   return Number(value);
@@ -46,7 +53,8 @@ function guestOptions(): Option[] {
     new Option('--topology <kind>', 'netns: one machine with namespaces; vms: a machine for client, gateway and server each (default: vms for 2.6.32, whose IPVS knows no namespaces)').choices(['netns', 'vms']),
     new Option('--nic <model>', "the guests' network card").choices(NICS).default('virtio-net'),
     new Option('--accel <how>', 'kvm or tcg, emulation (default: KVM when it can be used)').choices(['kvm', 'tcg']),
-      new Option('--append <text>', "added to the guests' kernel command line").default(''),
+    new Option('--append <text>', "added to the guests' kernel command line").default(''),
+    new Option('--memory <MiB>', "a guest's memory (default: what its kernel needs; one with KASAN needs 768)").argParser(mebibytes),
     new Option('--boot-timeout <seconds>', 'how long a guest may take to come up').argParser(seconds).default(90),
   ].map((option) => option.env(environmentName(option.name())));
 }
@@ -74,6 +82,7 @@ export function toGuestOptions(parsed: Record<string, unknown>): GuestOptions {
     ...(accel === 'kvm' || accel === 'tcg' ? { accel } : {}),
     append: typeof parsed['append'] === 'string' ? parsed['append'] : '',
     bootTimeout: Number(parsed['bootTimeout'] ?? 90),
+    ...(typeof parsed['memory'] === 'number' ? { memory: parsed['memory'] } : {}),
   };
 }
 
