@@ -13,6 +13,7 @@ import { GuestFault, Lab } from './lab/lab.js';
 import { resetNodes } from './lab/reset.js';
 import { drawn, TOPOLOGIES, type TopologyName } from './lab/topology.js';
 import { Context, NotApplicable, ScenarioFailure, type Scenario, type Subject } from './scenarios/context.js';
+import { describeFault, judge } from './judge.js';
 import type { Fault, ScenarioResult, Status, VerifyReport } from './types.js';
 import type { Qemu } from './vm/qemu.js';
 
@@ -40,17 +41,6 @@ export interface RunInput {
 
 function blank(scenario: Pick<Scenario, 'name' | 'claim'>, status: Status, reason?: string): ScenarioResult {
   return { name: scenario.name, claim: scenario.claim, status, ...(reason === undefined ? {} : { reason }), steps: [], checks: [], captures: [], seconds: 0 };
-}
-
-/** Weighs what was seen against what the flavour's data says. */
-function judge(held: boolean, why: string | undefined, documented: string | undefined): { status: Status; reason?: string } {
-  if (documented === undefined) return held ? { status: 'pass' } : { status: 'fail', reason: why };
-  if (held) return { status: 'unexpected', reason: `it holds, although the flavour's data says: ${documented}` };
-  return { status: 'broken', reason: documented };
-}
-
-function describeFault({ kind, what }: Fault): string {
-  return `${kind}: ${what}`;
 }
 
 class Run {
@@ -130,11 +120,7 @@ class Run {
     }
     // A kernel can break beside what was asked of it.
     const fault = result.fault ?? (context ? this.lab?.fault() : undefined);
-    if (fault) {
-      held = false;
-      result.fault = fault;
-      why = describeFault(fault);
-    }
+    if (fault) result.fault = fault;
     if (context) {
       result.steps = context.steps;
       result.checks = context.checks;
@@ -143,9 +129,12 @@ class Run {
       if (wrong.length > 0) {
         held = false;
         why ??= wrong.map(({ what, expected, seen }) => `${what}: ${seen} instead of ${expected}`).join('; ');
+      } else if (held && context.checks.length === 0) {
+        held = false;
+        why = 'nothing was looked at';
       }
     }
-    Object.assign(result, judge(held, why, broken[scenario.name]));
+    Object.assign(result, judge({ held, why, fault }, broken[scenario.name]));
     result.seconds = (Date.now() - began) / 1000;
     this.results.push(result);
     await this.reset(scenario);

@@ -35,7 +35,7 @@ export interface Check {
 
 /** What went wrong with a guest's kernel, told apart. */
 export interface Fault {
-  kind: 'panic' | 'oops' | 'bug' | 'soft-lockup' | 'hang' | 'no-boot' | 'exit' | 'init';
+  kind: 'panic' | 'oops' | 'bug' | 'kasan' | 'lockdep' | 'warning' | 'soft-lockup' | 'hang' | 'no-boot' | 'exit' | 'init';
   node: string;
   /** The line that says it. */
   what: string;

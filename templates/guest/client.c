@@ -2,9 +2,10 @@
 /*
  * The clients inside.
  *
- * connect [-u] [-n COUNT] [-j AT ONCE] [-p FIRST SOURCE PORT] [-b ADDRESS] [-T MS] [-H HOLD MS] HOST PORT
+ * connect [-u] [-s BYTES] [-n COUNT] [-j AT ONCE] [-p FIRST SOURCE PORT] [-b ADDRESS] [-T MS] [-H HOLD MS] HOST PORT
  *   A line per connection: "N ok LOCAL SEEN MS" (what the server saw this end as) or "N err NAME MS". With -H all that
- *   were made stay open that long, are asked again, and get a second line: "N kept SEEN" or "N lost NAME".
+ *   were made stay open that long, are asked again, and get a second line: "N kept SEEN" or "N lost NAME". With -s
+ *   datagrams have so many bytes, each way.
  * transfer HOST PORT BYTES SEED: fetches BYTES, sends BYTES, both compared: "get ok MS", "put ok MS".
  * flows -n COUNT -d MS [-i MS] HOST PORT: COUNT connections that talk all the time: "N ANSWERS FAILURES LONGEST-GAP-MS".
  * probe -d MS [-i MS] [-T MS] HOST PORT: a new connection every -i ms: "AT-MS ok SEEN" or "AT-MS err NAME".
@@ -22,7 +23,7 @@
 #include <unistd.h>
 
 struct options {
-	int udp, count, parallel, source_port, timeout, hold, duration, interval;
+	int udp, size, count, parallel, source_port, timeout, hold, duration, interval;
 	const char *bind, *host;
 	int port;
 };
@@ -45,9 +46,10 @@ static struct options read_options(int argc, char **argv)
 
 	setrlimit(RLIMIT_NOFILE, &files);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((option = getopt(argc, argv, "un:j:p:b:T:H:d:i:")) > 0)
+	while ((option = getopt(argc, argv, "us:n:j:p:b:T:H:d:i:")) > 0)
 		switch (option) {
 		case 'u': o.udp = 1; break;
+		case 's': o.size = atoi(optarg); break;
 		case 'n': o.count = atoi(optarg); break;
 		case 'j': o.parallel = atoi(optarg); break;
 		case 'p': o.source_port = atoi(optarg); break;
@@ -78,10 +80,18 @@ static void fail(struct flow *flow, int error)
 
 static void ask(struct flow *flow, const struct options *o, int number)
 {
-	char text[64];
+	static char text[65536];
+	size_t length;
 
-	snprintf(text, sizeof text, o->udp ? "who %d" : "who\n", number);
-	if (send(flow->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+	if (o->udp && o->size)
+		snprintf(text, sizeof text, "size %d %d", number, o->size);
+	else
+		snprintf(text, sizeof text, o->udp ? "who %d" : "who\n", number);
+	length = strlen(text);
+	/* What follows the text stays 0. */
+	if (o->udp && o->size > (int)length && o->size < (int)sizeof text)
+		length = o->size;
+	if (send(flow->fd, text, length, MSG_NOSIGNAL) < 0)
 		fail(flow, errno);
 	else
 		flow->state = ASKED;
@@ -138,7 +148,7 @@ static void step(struct flow *flow, const struct options *o, int number)
 		if (got <= 0)
 			return fail(flow, got ? errno : EPIPE);
 		text[got] = 0;
-		if (sscanf(text, o->udp ? "who %*s %79s" : "who %79s", flow->seen) != 1)
+		if (sscanf(text, o->udp ? "%*s %*s %79s" : "who %79s", flow->seen) != 1)
 			return fail(flow, EPROTO);
 		flow->heard = now_ms();
 		flow->state = DONE;

@@ -14,6 +14,7 @@ int transfer_main(int argc, char **argv);
 int flows_main(int argc, char **argv);
 int probe_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
+int raw_main(int argc, char **argv);
 int flood_main(int argc, char **argv);
 int blast_main(int argc, char **argv);
 int sink_main(int argc, char **argv);

@@ -8,7 +8,7 @@ import { captureSize, captureSlice, describePacket, parseCapture, type Packet } 
 import { ISP1, POOL, SEGMENTS, type NodeName, type Segment } from '../lab/topology.js';
 import { captureFile } from '../lab/wiring.js';
 import type { Capture, Check, Step } from '../types.js';
-import { parseConnections, parsePings, type Connection, type Ping } from './traffic.js';
+import { connectCommand, parseConnections, parsePings, type Connection, type ConnectOptions, type Ping } from './traffic.js';
 
 /** What a scenario works with: commands that are recorded, checks, packets. */
 
@@ -33,23 +33,12 @@ function shorten(text: string): string {
   return lines.length <= OUTPUT_LINES ? lines.join('\n') : [...lines.slice(0, OUTPUT_LINES / 2), `… ${String(lines.length - OUTPUT_LINES)} lines …`, ...lines.slice(-OUTPUT_LINES / 2)].join('\n');
 }
 
-export interface ConnectOptions {
-  udp?: boolean;
-  count?: number;
-  /** Source address. */
-  from?: string;
-  /** First source port. */
-  port?: number;
-  /** ms */
-  timeout?: number;
-  /** Keep connections open this long, then ask again, ms. */
-  hold?: number;
-}
-
 export class Context {
   readonly steps: Step[] = [];
   readonly checks: Check[] = [];
   private readonly starts = new Map<string, number>();
+  /** Where each capture stood when the gateway was configured. */
+  private readonly configuredAt = new Map<string, number>();
   private readonly cleanups: (() => Promise<void>)[] = [];
   private configured: GatewaySpec | undefined;
   private servers = 0;
@@ -140,12 +129,22 @@ export class Context {
   async configure(spec: GatewaySpec, node: NodeName = 'gateway'): Promise<void> {
     // Rendered first: what a language cannot say is no command.
     const commands = this.commands(spec);
-    this.configured = spec;
     await this.addresses(node, this.addressesOf(spec));
     if (commands.some(([program]) => program === 'ipvsadm')) await this.loadIpvs(node);
     // Refusals are looked at, and Linux limits how many ICMP errors it sends.
     if (this.subject.language === 'nat-snat') await this.must(node, 'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 100000 > /proc/sys/net/ipv4/icmp_msgs_per_sec; echo 100000 > /proc/sys/net/ipv4/icmp_msgs_burst; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit');
+    await this.apply(spec, commands, node);
+    for (const { path } of this.captures()) this.configuredAt.set(path, await captureSize(path));
+  }
+
+  private async apply(spec: GatewaySpec, commands: readonly (readonly string[])[], node: NodeName): Promise<void> {
+    this.configured = spec;
     for (const command of commands) await this.must(node, command);
+  }
+
+  /** Another configuration in place of the one that was taken away; its addresses are there already. */
+  async reconfigure(spec: GatewaySpec, node: NodeName = 'gateway'): Promise<void> {
+    await this.apply(spec, this.commands(spec), node);
   }
 
   /** The tools load the module only where they were installed as the distribution does it. */
@@ -153,9 +152,11 @@ export class Context {
     await this.must(node, ['modprobe', 'ip_vs']);
   }
 
-  /** Commands that take the configuration away. */
+  /** Takes the configuration away, once: an upstream kernel can break over what is gone already (dsnat-279's zones). */
   async clear(node: NodeName = 'gateway'): Promise<void> {
-    if (this.configured) for (const command of LANGUAGES[this.subject.language].clear(this.configured)) await this.run(node, command);
+    const { configured } = this;
+    this.configured = undefined;
+    if (configured) for (const command of LANGUAGES[this.subject.language].clear(configured)) await this.run(node, command);
   }
 
   /** The same, without being recorded: the lab's own tidying. */
@@ -200,18 +201,8 @@ export class Context {
 
   /** Opens connections (or sends datagrams) and tells what the other end saw. */
   async connect(node: NodeName, host: string, port: number, options: ConnectOptions = {}): Promise<Connection[]> {
-    const { udp, count = 1, from, port: sourcePort, timeout = 3000, hold } = options;
-    const argv = [
-      'traffic', 'connect',
-      ...(udp ? ['-u'] : []),
-      '-n', String(count),
-      ...(from === undefined ? [] : ['-b', from]),
-      ...(sourcePort === undefined ? [] : ['-p', String(sourcePort)]),
-      '-T', String(timeout),
-      ...(hold === undefined ? [] : ['-H', String(hold)]),
-      host, String(port),
-    ];
-    const ran = await this.run(node, argv, timeout * (2 + Math.ceil(count / 64)) + 2 * (hold ?? 0) + 10_000);
+    const { argv, longest } = connectCommand(host, port, options);
+    const ran = await this.run(node, argv, longest);
     return parseConnections(ran.stdout);
   }
 
@@ -219,10 +210,19 @@ export class Context {
     return parsePings((await this.run(node, ['traffic', 'ping', ...options, host])).stdout);
   }
 
-  /** Packets that a gateway's NIC has seen on a segment since the scenario began. */
-  async packets(segment: Segment, node: NodeName = 'gateway'): Promise<Packet[]> {
+  private async packetsFrom(marks: ReadonlyMap<string, number>, segment: Segment, node: NodeName): Promise<Packet[]> {
     const path = captureFile(this.lab.options.folder, node, segment);
-    return parseCapture(await captureSlice(path, this.starts.get(path) ?? 24, await captureSize(path)));
+    return parseCapture(await captureSlice(path, marks.get(path) ?? this.starts.get(path) ?? 24, await captureSize(path)));
+  }
+
+  /** Packets that a gateway's NIC has seen on a segment since the scenario began. */
+  packets(segment: Segment, node: NodeName = 'gateway'): Promise<Packet[]> {
+    return this.packetsFrom(this.starts, segment, node);
+  }
+
+  /** The same since the gateway was configured: what an earlier scenario's clients still send before that is nobody's leak. */
+  packetsConfigured(segment: Segment, node: NodeName = 'gateway'): Promise<Packet[]> {
+    return this.packetsFrom(this.configuredAt, segment, node);
   }
 
   /** Something to do at the scenario's end, whatever becomes of it. */

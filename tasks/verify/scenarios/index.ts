@@ -4,7 +4,7 @@ import type { Scenario } from './context.js';
 import { debugLog } from './debug.js';
 import { keepalived, vrrp } from './keepalived.js';
 import { listing } from './listing.js';
-import { drain, icmpErrors, ipv6, noLeak, notLocal, outsideIn, refusals, sourceHash } from './nat-snat.js';
+import { NAT_SNAT } from './nat-snat/index.js';
 import { nftSnat, rangePersistent } from './netfilter.js';
 import { poolDistribution, poolExhaustion, poolPerClient } from './pool.js';
 import { reload } from './reload.js';
@@ -31,14 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   algorithms,
   rangePersistent,
   nftSnat,
-  ipv6,
-  icmpErrors,
-  noLeak,
-  refusals,
-  notLocal,
-  drain,
-  outsideIn,
-  sourceHash,
+  ...NAT_SNAT,
   nat,
   fullnat,
   natBeside,

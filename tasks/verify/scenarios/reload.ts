@@ -1,7 +1,7 @@
 import { POOL, REMOTE } from '../lab/topology.js';
 import type { Scenario } from './context.js';
 import { noSnat } from './snat.js';
-import { showTally, tally } from './traffic.js';
+import { allOf, showTally, tally } from './traffic.js';
 
 /** Configuration that changes while connections are open. */
 export const reload: Scenario = {
@@ -22,14 +22,14 @@ export const reload: Scenario = {
       await context.must('gateway', language === 'iptables' ? ['iptables', '-t', 'nat', '-D', 'POSTROUTING', '1'] : "nft delete rule ip gateway postrouting handle $(nft -a list chain ip gateway postrouting | sed -n 's/.*snat.*handle //p' | head -1)");
     } else {
       await context.clear();
-      for (const command of context.commands(context.spec())) await context.must('gateway', command);
+      await context.reconfigure(context.spec());
     }
     const after = await context.connect('client', REMOTE, 80, { count: 9 });
     const peers = tally(after.map(({ seen, error }) => seen?.address ?? error ?? '?'));
-    context.check('new connections after the reload', '9 answered from the pool', showTally(peers), after.every(({ ok, seen }) => ok && (POOL as readonly string[]).includes(seen?.address ?? '')));
+    context.check('new connections after the reload', '9 answered from the pool', showTally(peers), allOf(after, 9, ({ ok, seen }) => ok && (POOL as readonly string[]).includes(seen?.address ?? '')));
     const lines = (await talking()).stdout.split('\n').filter((line) => / (alive|lost) /.test(line));
     const alive = lines.filter((line) => line.includes(' alive '));
     const longest = Math.max(0, ...alive.map((line) => Number(/longest gap (\d+)/.exec(line)?.[1])));
-    context.check('open connections that live on', '12 of 12', `${String(alive.length)} of ${String(lines.length)}, longest pause ${String(longest)} ms`, alive.length === 12);
+    context.check('open connections that live on', '12 of 12', `${String(alive.length)} of ${String(lines.length)}, longest pause ${String(longest)} ms`, alive.length === 12 && lines.length === 12);
   },
 };

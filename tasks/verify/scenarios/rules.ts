@@ -54,7 +54,7 @@ export const algorithms: Scenario = {
         await context.serve('server', { tcp: [80] });
       } else {
         await context.clear();
-        for (const command of context.commands(spec)) await context.must('gateway', command);
+        await context.reconfigure(spec);
       }
       const used = new Set<string>();
       for (const from of CLIENTS) {

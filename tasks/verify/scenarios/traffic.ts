@@ -1,4 +1,4 @@
-/** Reads what the guests' traffic program prints (templates/guest/client.c, ping.c, serve.c). */
+/** Speaks with the guests' traffic program: its arguments, and what it prints (templates/guest/client.c, ping.c, serve.c). */
 
 /** "203.0.113.100:5001" */
 export interface EndPoint {
@@ -21,6 +21,40 @@ export interface Connection {
   kept?: boolean;
 }
 
+export interface ConnectOptions {
+  udp?: boolean;
+  count?: number;
+  /** Source address. */
+  from?: string;
+  /** First source port. */
+  port?: number;
+  /** ms */
+  timeout?: number;
+  /** Keep connections open this long, then ask again, ms. */
+  hold?: number;
+  /** At most so many on their way at once. */
+  parallel?: number;
+  /** UDP: bytes of the question and of the answer. */
+  size?: number;
+}
+
+/** `traffic connect`, and the longest it can take, ms. */
+export function connectCommand(host: string, port: number, options: ConnectOptions): { argv: string[]; longest: number } {
+  const { udp, count = 1, from, port: sourcePort, timeout = 3000, hold, parallel, size } = options;
+  const numbers: [string, number | undefined][] = [['-n', count], ['-p', sourcePort], ['-T', timeout], ['-H', hold], ['-j', parallel], ['-s', size]];
+  return {
+    argv: [
+      'traffic', 'connect',
+      ...(udp ? ['-u'] : []),
+      ...(from === undefined ? [] : ['-b', from]),
+      ...numbers.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
+      host, String(port),
+    ],
+    // 64 at once is what the program does by itself.
+    longest: timeout * (2 + Math.ceil(count / (parallel ?? 64))) + 2 * (hold ?? 0) + 10_000,
+  };
+}
+
 /** Output of `connect`. */
 export function parseConnections(text: string): Connection[] {
   const found: Connection[] = [];
@@ -32,6 +66,11 @@ export function parseConnections(text: string): Connection[] {
     else if (word === 'kept' || word === 'lost') found[index] = { ...(found[index] ?? { ok: false }), kept: word === 'kept', ...(word === 'lost' ? { error: first } : {}) };
   }
   return found;
+}
+
+/** `count` values, and all of them so: a list that came out empty proves nothing. */
+export function allOf<T>(values: readonly T[], count: number, so: (value: T) => boolean): boolean {
+  return count > 0 && values.length === count && values.every(so);
 }
 
 /** How often each value occurs, the most frequent first. */

@@ -4,14 +4,23 @@ import type { Fault } from '../types.js';
 
 /** In order of weight: a panic that follows an oops is reported as the oops that caused it. */
 const SIGNS: readonly { kind: Fault['kind']; pattern: RegExp }[] = [
-  { kind: 'bug', pattern: /kernel BUG at |BUG: scheduling while atomic|BUG: sleeping function|BUG: spinlock/ },
+  { kind: 'kasan', pattern: /BUG: KASAN: |BUG: KFENCE: / },
+  // The headlines of lib/locking: all of lockdep's are WARNING (INFO before 4.12), with nothing but words after it.
+  {
+    kind: 'lockdep',
+    pattern: /(?:WARNING|\[ INFO): (?:possible (?:circular|recursive|irq lock)|inconsistent lock|suspicious RCU|bad (?:unlock|contention) balance|held lock freed|lock held when returning|Nested lock was|Invalid wait context|\w+-safe -> \w+-unsafe)|\[ BUG: Invalid wait context|INFO: trying to register non-static key|DEBUG_LOCKS_WARN_ON|BUG: MAX_LOCK|BUG: workqueue leaked lock/,
+  },
   { kind: 'soft-lockup', pattern: /BUG: soft lockup|rcu_sched(?:_state)? (?:self-)?detected stall|rcu: INFO: rcu_\w+ (?:self-)?detected stall|NMI watchdog: Watchdog detected hard LOCKUP|INFO: task .* blocked for more than/ },
   { kind: 'oops', pattern: /BUG: unable to handle (?:kernel|page)|^.*Oops: |general protection fault|divide error: |invalid opcode: / },
   { kind: 'init', pattern: /Kernel panic - not syncing: (?:Attempted to kill init|No init found|No working init)/ },
   { kind: 'panic', pattern: /Kernel panic - not syncing/ },
+  // What is left of BUG: spinlocks, sleeping where nothing may sleep, bad pages.
+  { kind: 'bug', pattern: /kernel BUG at |\bBUG: / },
+  // A device that a dying namespace does not get rid of is a reference that somebody forgot.
+  { kind: 'warning', pattern: /^WARNING: (?:CPU: \d+ PID: \d+ )?at |unregister_netdevice: waiting for / },
 ];
 
-const STAMP = /^(?:<\d+>)?\[\s*\d+\.\d+\] ?/;
+const STAMP = /^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])? ?/;
 /** Lines of a trace that are worth keeping. */
 const TRACE_LINES = 60;
 

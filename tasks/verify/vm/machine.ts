@@ -90,7 +90,8 @@ export class Machine {
       '-m', String(spec.memory),
       '-kernel', spec.kernel,
       '-initrd', spec.initramfs,
-      '-append', `console=ttyS0 panic=-1 quiet nmi_watchdog=0 ${spec.append}`.trim(),
+      // Warnings must reach the console: findFault looks for them there. `quiet` would keep them back.
+      '-append', `console=ttyS0 panic=-1 loglevel=5 nmi_watchdog=0 ${spec.append}`.trim(),
       ...(spec.terminal ? ['-chardev', 'stdio,id=console,mux=on,signal=off', '-mon', 'chardev=console'] : ['-chardev', 'stdio,id=console,signal=off']),
       '-serial', 'chardev:console',
       '-chardev', `socket,id=uart,path=${uart},server=on,wait=off`,

@@ -38,6 +38,15 @@ describe('faults of a kernel, by its console', () => {
     ['oops', 'general protection fault: 0000 [#1] SMP', 'general protection'],
     ['bug', '[    3.1] kernel BUG at net/netfilter/ipvs/ip_vs_conn.c:500!', 'ip_vs_conn'],
     ['soft-lockup', 'BUG: soft lockup - CPU#0 stuck for 67s! [swapper:0]', 'stuck'],
+    ['kasan', '[   12.5] BUG: KASAN: slab-use-after-free in ip_vs_conn_expire+0x1/0x2 [ip_vs]', 'ip_vs_conn_expire'],
+    ['lockdep', 'WARNING: possible circular locking dependency detected', 'circular'],
+    ['lockdep', '[ INFO: inconsistent lock state ]', 'inconsistent'],
+    ['lockdep', 'WARNING: suspicious RCU usage', 'RCU'],
+    ['lockdep', 'WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected', 'unsafe'],
+    ['warning', '[    3.1][  T77] WARNING: CPU: 0 PID: 77 at net/core/dev.c:7 netif_x+0x1/0x2', 'netif_x'],
+    ['warning', 'WARNING: at net/ipv4/ip_output.c:1 ip_x+0x1/0x2()', 'ip_x'],
+    ['warning', 'unregister_netdevice: waiting for eth0 to become free. Usage count = 2', 'eth0'],
+    ['bug', 'BUG: Bad page state in process swapper  pfn:1', 'page'],
   ];
   it.each(cases)('%s: %s', (kind, line, part) => {
     const fault = findFault(['[    0.5] IPVS: loaded', line, 'Call Trace:', ' [<ffffffff8100>] ip_vs_in+0x10/0x20', '---[ end trace 1 ]---', 'after']);

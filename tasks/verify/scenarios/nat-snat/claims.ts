@@ -1,18 +1,10 @@
-import { CLIENT, CLIENT6, INSIDE_NET, ISP1, POOL, POOL6, REMOTE, REMOTE6 } from '../lab/topology.js';
-import type { Context, Scenario, Subject } from './context.js';
-import { checkNoLeak, checkTranslated } from './snat.js';
-import { showTally, tally } from './traffic.js';
+import { CLIENT, CLIENT6, INSIDE_NET, ISP1, POOL, POOL6, REMOTE, REMOTE6 } from '../../lab/topology.js';
+import type { Context, Scenario } from '../context.js';
+import { checkNoLeak, checkTranslated } from '../snat.js';
+import { allOf, showTally, tally } from '../traffic.js';
+import { counter, onlyNatSnat, SETTINGS } from './own.js';
 
 /** What nat-snat claims beyond the published gateways: IPv6, ICMP errors, no leak, clean refusals. */
-
-const only = ({ language }: Subject): string | undefined => (language === 'nat-snat' ? undefined : "nat-snat's own claim");
-const SETTINGS = '/proc/sys/net/ipv4/vs';
-
-/** A counter of /proc/net/ip_vs_snat. */
-async function counter(context: Context, name: string): Promise<number> {
-  const { stdout } = await context.run('gateway', `awk '$1 == "${name}" { print $2 }' /proc/net/ip_vs_snat`);
-  return Number(stdout.trim());
-}
 
 /** A host behind the server, reached through a link that a router there answers for. */
 const BEHIND = '192.0.2.200';
@@ -21,7 +13,7 @@ const SMALL_MTU = 1400;
 export const ipv6: Scenario = {
   name: 'ipv6',
   claim: 'TCP, UDP and ping of IPv6 from inside leave as a public address of the pool, and answers come back.',
-  notFor: only,
+  notFor: onlyNatSnat,
   run: async (context) => {
     await context.configure(context.spec({ snat: [{ from: '::/0', pool: POOL6 }] }));
     const finish = await serve6(context);
@@ -29,7 +21,7 @@ export const ipv6: Scenario = {
     await context.run('client', `i=0; while [ $i -lt 20 ] && ! traffic ping -T 500 ${REMOTE6}; do i=$((i+1)); done >/dev/null`, 30_000);
     for (const udp of [false, true]) checkTranslated(context, await context.connect('client', REMOTE6, udp ? 53 : 80, { count: 12, udp }), POOL6, 12);
     const pings = await context.ping('client', REMOTE6, '-n', '3', '-s', '4000');
-    context.check('pings of 4000 bytes answered', '3 of 3', `${String(pings.filter(({ kind }) => kind === 'reply').length)} of 3`, pings.every(({ kind }) => kind === 'reply'));
+    context.check('pings of 4000 bytes answered', '3 of 3', `${String(pings.filter(({ kind }) => kind === 'reply').length)} of 3`, allOf(pings, 3, ({ kind }) => kind === 'reply'));
     const leaked = (await context.packets('isp1')).filter(({ source, protocol }) => source === CLIENT6 && protocol !== 'other');
     context.check('packets outside with the client\'s source', '0', String(leaked.length), leaked.length === 0);
     await finish();
@@ -47,7 +39,7 @@ async function serve6(context: Context): Promise<() => Promise<void>> {
 export const icmpErrors: Scenario = {
   name: 'icmp-errors',
   claim: 'Port unreachable, reset, time exceeded and fragmentation needed from outside reach the client; fragments pass.',
-  notFor: only,
+  notFor: onlyNatSnat,
   run: async (context) => {
     await context.configure(context.spec());
     await context.serve('server', { tcp: [80], udp: [53] });
@@ -56,15 +48,15 @@ export const icmpErrors: Scenario = {
       await context.run('server', `ip route del ${BEHIND}/32; ip link del small; echo 0 > /proc/sys/net/ipv4/ip_forward`);
     });
     const udp = await context.connect('client', REMOTE, 9, { udp: true, count: 2, timeout: 1500 });
-    context.check('UDP to a closed port', '2 × ECONNREFUSED', showTally(tally(udp.map(({ error }) => error ?? 'answered'))), udp.every(({ error }) => error === 'ECONNREFUSED'));
+    context.check('UDP to a closed port', '2 × ECONNREFUSED', showTally(tally(udp.map(({ error }) => error ?? 'answered'))), allOf(udp, 2, ({ error }) => error === 'ECONNREFUSED'));
     const tcp = await context.connect('client', REMOTE, 9, { count: 2, timeout: 1500 });
-    context.check('TCP to a closed port', '2 × ECONNREFUSED', showTally(tally(tcp.map(({ error }) => error ?? 'answered'))), tcp.every(({ error }) => error === 'ECONNREFUSED'));
+    context.check('TCP to a closed port', '2 × ECONNREFUSED', showTally(tally(tcp.map(({ error }) => error ?? 'answered'))), allOf(tcp, 2, ({ error }) => error === 'ECONNREFUSED'));
     const [exceeded] = await context.ping('client', BEHIND, '-t', '2');
     context.check('ping with a TTL that ends beyond the gateway', `exceeded by ${ISP1}`, `${exceeded?.kind ?? 'nothing'} ${exceeded?.rest ?? ''}`.trim(), exceeded?.kind === 'exceeded' && exceeded.rest.endsWith(ISP1));
     const [large] = await context.ping('client', BEHIND, '-M', '-s', '1440');
     context.check('a ping too large for a link outside, unfragmented', `toobig ${String(SMALL_MTU)}`, `${large?.kind ?? 'nothing'} ${large?.rest ?? ''}`.trim(), large?.kind === 'toobig' && large.rest.startsWith(String(SMALL_MTU)));
     const fragments = await context.ping('client', REMOTE, '-n', '2', '-s', '4000');
-    context.check('pings of 4000 bytes, in fragments', '2 of 2', `${String(fragments.filter(({ kind }) => kind === 'reply').length)} of 2`, fragments.every(({ kind }) => kind === 'reply'));
+    context.check('pings of 4000 bytes, in fragments', '2 of 2', `${String(fragments.filter(({ kind }) => kind === 'reply').length)} of 2`, allOf(fragments, 2, ({ kind }) => kind === 'reply'));
     await checkNoLeak(context, ['isp1']);
   },
 };
@@ -72,7 +64,7 @@ export const icmpErrors: Scenario = {
 export const noLeak: Scenario = {
   name: 'no-leak',
   claim: 'Nothing leaves with an inside source when the pool is empty, the service is gone or everything is flushed; clients are told.',
-  notFor: only,
+  notFor: onlyNatSnat,
   run: async (context) => {
     await context.configure(context.spec());
     await context.serve('server', { tcp: [80], udp: [53] });
@@ -100,7 +92,7 @@ export const noLeak: Scenario = {
 export const refusals: Scenario = {
   name: 'refusals',
   claim: 'Where no port is left clients are told at once and it is counted; other servers and freed ports go on.',
-  notFor: only,
+  notFor: onlyNatSnat,
   run: async (context) => {
     const [address] = POOL;
     await context.configure(context.spec({ snat: [{ from: '0.0.0.0/0', pool: [address] }] }));
@@ -113,10 +105,10 @@ export const refusals: Scenario = {
     const exhausted = await counter(context, 'exhausted');
     context.check('exhausted in /proc/net/ip_vs_snat', 'at least 5', String(exhausted), exhausted >= 5);
     const other = await context.connect('client', ISP1, 80, { count: 3 });
-    context.check('connections to another server', '3 of 3', `${String(other.filter(({ ok }) => ok).length)} of 3`, other.every(({ ok }) => ok));
+    context.check('connections to another server', '3 of 3', `${String(other.filter(({ ok }) => ok).length)} of 3`, allOf(other, 3, ({ ok }) => ok));
     await context.must('gateway', `echo 1024-65535 > ${SETTINGS}/snat_ports`);
     const again = await context.connect('client', REMOTE, 80, { count: 3 });
-    context.check('connections with more ports', '3 of 3', `${String(again.filter(({ ok }) => ok).length)} of 3`, again.every(({ ok }) => ok));
+    context.check('connections with more ports', '3 of 3', `${String(again.filter(({ ok }) => ok).length)} of 3`, allOf(again, 3, ({ ok }) => ok));
     await checkNoLeak(context, ['isp1']);
   },
 };
@@ -124,7 +116,7 @@ export const refusals: Scenario = {
 export const notLocal: Scenario = {
   name: 'not-local',
   claim: 'A pool address that the gateway does not have is not used, and the log says what to do.',
-  notFor: only,
+  notFor: onlyNatSnat,
   run: async (context) => {
     const stranger = '203.0.113.77';
     await context.configure(context.spec());
@@ -139,7 +131,7 @@ export const notLocal: Scenario = {
 export const drain: Scenario = {
   name: 'drain',
   claim: 'An address with weight 0 gets no new connection; open ones go on.',
-  notFor: only,
+  notFor: onlyNatSnat,
   run: async (context) => {
     const [first, ...others] = POOL;
     await context.configure(context.spec());
@@ -156,8 +148,8 @@ export const drain: Scenario = {
 
 export const outsideIn: Scenario = {
   name: 'outside-in',
-  claim: 'A connection from outside to a host inside, and between inside networks, is left as it is.',
-  notFor: only,
+  claim: 'A connection from outside to a host inside is left as it is.',
+  notFor: onlyNatSnat,
   run: async (context) => {
     await context.configure(context.spec());
     await context.must('server', ['ip', 'route', 'add', INSIDE_NET, 'via', '203.0.113.1']);
@@ -171,14 +163,14 @@ export const outsideIn: Scenario = {
       context.check(`${udp ? 'UDP' : 'TCP'} from outside: what the host inside saw`, `4 × ${ISP1}`, showTally(seen), seen.get(ISP1) === 4);
     }
     const pings = await context.ping('server', CLIENT, '-n', '2');
-    context.check('pings from outside answered', '2 of 2', `${String(pings.filter(({ kind }) => kind === 'reply').length)} of 2`, pings.every(({ kind }) => kind === 'reply'));
+    context.check('pings from outside answered', '2 of 2', `${String(pings.filter(({ kind }) => kind === 'reply').length)} of 2`, allOf(pings, 2, ({ kind }) => kind === 'reply'));
   },
 };
 
 export const sourceHash: Scenario = {
   name: 'source-hash',
   claim: 'Any scheduler of IPVS serves a pool: with sh a client keeps its address without persistence.',
-  notFor: only,
+  notFor: onlyNatSnat,
   run: async (context) => {
     await context.configure(context.spec({ snat: [{ from: INSIDE_NET, pool: POOL, algorithm: 'sh' }] }));
     await context.serve('server', { tcp: [80] });
