@@ -153,7 +153,7 @@ export interface HostFacts {
   /** KiB free, by folder: /boot, /lib/modules, /var/lib. */
   freeKib: Readonly<Record<string, number>>;
   /** Network devices that are hardware (or virtio), lo left out. */
-  interfaces: readonly { device: string; mac: string; driver?: string; modalias?: string; up: boolean; addresses: readonly string[]; queues: number }[];
+  interfaces: readonly { device: string; mac: string; driver?: string; modalias?: string; up: boolean; addresses: readonly string[]; queues: number; /** modalias of the device and of what it is behind */ modaliases?: readonly string[] }[];
   /** Devices made of others (bonds, bridges, VLANs) with those they are made of. */
   stacked?: readonly { device: string; lower: readonly string[] }[];
   /** Folders of freeKib that are on a read-only file system. */

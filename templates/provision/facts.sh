@@ -153,6 +153,12 @@ interfaces() {
       [ "$queues" -gt 0 ] || queues=1
       if flag_up "$at"; then up=up; else up=down; fi
       printf 'interface\t%s\t%s\t%s\t%s\t%s\t%s\n' "$device" "$(first_line "$at/address")" "${driver##*/}" "$modalias" "$up" "$queues"
+      # A virtio device needs the driver of the PCI device it is behind, and so on.
+      bus=$(readlink -f "$at/device")
+      while [ -n "$bus" ] && [ "$bus" != /sys/devices ] && [ "$bus" != /sys ]; do
+        modalias=$(first_line "$bus/modalias") && printf 'interface-modalias\t%s\t%s\n' "$device" "$modalias"
+        bus=${bus%/*}
+      done
     fi
     for lower in "$at"/lower_* "$at"/brif/*; do
       [ -e "$lower" ] || continue

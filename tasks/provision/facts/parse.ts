@@ -46,6 +46,7 @@ export function parseFacts(output: string): HostFacts {
       mac,
       ...(driver === '' ? {} : { driver }),
       ...(modalias === '' ? {} : { modalias }),
+      modaliases: all('interface-modalias').filter((row) => row[0] === name).map((row) => row[1] ?? ''),
       up: up === 'up',
       addresses: addresses.filter((row) => row[0] === name).map((row) => row[1] ?? ''),
       queues: number(queues),

@@ -1,16 +1,10 @@
+import type { SshAccess } from '../types.js';
+
 /** How ssh is called. The user's own configuration holds; what is said here is what provisioning depends on. */
 
-export interface SshSettings {
-  /** As ssh knows it: a name of the user's configuration, a host name, an address. */
-  host: string;
-  user?: string;
-  port?: number;
-  /** Private key file. */
-  identity?: string;
-  /** In place of ~/.ssh/config (ssh -F). */
-  configFile?: string;
-  /** Algorithms of EL6's OpenSSH 5.3, which current clients refuse unless told. */
-  legacyAlgorithms?: boolean;
+export interface SshSettings extends SshAccess {
+  /** How messages call the host: its name in gateway.yaml. */
+  name: string;
   /** An image's root folder on that host, in place of the host itself. */
   root?: string;
 }
@@ -44,11 +38,10 @@ export function sshOptions(settings: SshSettings, socket: string, interactive: b
     'ClearAllForwardings=yes',
     'PermitLocalCommand=no',
     'LogLevel=ERROR',
-    ...(settings.legacyAlgorithms ? LEGACY : []),
+    ...(settings.oldAlgorithms ? LEGACY : []),
   ];
   return [
-    ...(settings.configFile === undefined ? [] : ['-F', settings.configFile]),
-    ...(settings.user === undefined ? [] : ['-l', settings.user]),
+    ...(settings.config === undefined ? [] : ['-F', settings.config]),
     ...(settings.port === undefined ? [] : ['-p', String(settings.port)]),
     ...(settings.identity === undefined ? [] : ['-i', settings.identity]),
     ...options.flatMap((option) => ['-o', option]),

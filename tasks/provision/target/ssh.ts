@@ -38,12 +38,12 @@ export class SshTarget implements Target {
     private readonly settings: SshSettings,
     private readonly terminal = process.stdin.isTTY && process.stderr.isTTY,
   ) {
-    this.name = settings.host;
+    this.name = settings.name;
     this.root = settings.root ?? '';
   }
 
   private get host(): string {
-    return this.settings.host;
+    return this.settings.destination;
   }
 
   private async socket(): Promise<string> {

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { preflight, refuseUnfit, type Finding, type PreflightInput } from '../../../../tasks/provision/preflight/index.js';
+import { compareReleases } from '../../../../tasks/provision/preflight/system.js';
+import type { Change, DesiredKernel, Gateway, HostFacts } from '../../../../tasks/provision/types.js';
+
+/** A machine as its facts.sh said it: QEMU's e1000 and a virtio disk behind a transitional PCI device. */
+const facts: HostFacts = {
+  arch: 'x86_64',
+  release: '6.1.0-56-amd64',
+  distribution: { id: 'debian', version: '12' },
+  init: 'systemd',
+  rcFolder: '/etc',
+  bootloader: { kind: 'grub2', config: '/boot/grub/grub.cfg' },
+  initramfsTool: 'update-initramfs',
+  freeKib: { '/boot': 200_000, '/lib/modules': 900_000, '/var/lib': 900_000 },
+  interfaces: [
+    { device: 'eth0', mac: '52:54:00:00:00:01', driver: 'e1000', modalias: 'pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00', up: true, addresses: ['192.0.2.2/24'], queues: 1 },
+    { device: 'eth1', mac: '52:54:00:00:00:02', driver: 'virtio_net', modalias: 'virtio:d00000001v00001AF4', modaliases: ['virtio:d00000001v00001AF4', 'pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00'], up: true, addresses: [], queues: 2 },
+  ],
+  modaliases: [],
+  root: { device: '/dev/vda1', fstype: 'ext4', drivers: ['virtio_blk', 'virtio-pci'], modaliases: ['virtio:d00000002v00001AF4', 'pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00'] },
+  secureBoot: false,
+  programs: {},
+  managementPath: { address: '192.0.2.2', device: 'eth0', client: '192.0.2.9' },
+  kernels: ['6.1.0-56-amd64'],
+  cpus: 2,
+  numaNodes: 1,
+  cmdline: '',
+  offline: false,
+};
+
+const kernel: DesiredKernel = {
+  release: '2.6.32-220.el6',
+  kind: 'kernel',
+  image: '/boot/vmlinuz-2.6.32-220.el6',
+  modulesAlias: 'alias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000\nalias virtio:d00000001v* virtio_net\nalias virtio:d00000002v* virtio_blk\nalias pci:v00001AF4d*sv*sd*bc*sc*i* virtio_pci\n',
+  modulesBuiltin: [],
+  config: { CONFIG_EXT4_FS: 'm', CONFIG_VIRTIO_BLK: 'm', CONFIG_VIRTIO_PCI: 'm' },
+  append: '',
+};
+
+const gateway: Gateway = {
+  host: 'gw1',
+  flavour: 'dsnat-220',
+  addons: [],
+  artifact: '/a',
+  language: 'dsnat',
+  interfaces: [
+    { device: 'eth0', role: 'outside', addresses: ['192.0.2.2/24'], routes: [] },
+    { device: 'eth1', role: 'inside', addresses: ['10.0.0.1/24'], routes: [] },
+  ],
+  snat: [{ from: '10.0.0.0/24', pool: ['192.0.2.10-192.0.2.20'] }],
+  protocols: ['tcp'],
+  services: [],
+  redirects: [],
+  rulesBy: 'script',
+  tuning: { offloads: {}, rings: {}, irq: { policy: 'none', irqbalance: 'keep' }, rps: false, conntrack: {}, sysctls: {} },
+  access: { ports: [22], leakGuard: true },
+  confirmMinutes: 10,
+} as Gateway;
+
+const change = (path: string, size: number): Change => ({ path, kind: 'file', action: 'create', part: 'kernel', why: '', content: { source: '/s', sha256: '0', size }, before: 'absent', after: '0' });
+
+function found(more: Partial<PreflightInput>): Finding[] {
+  return preflight({ gateway, facts, kernel, changes: [], ...more });
+}
+const ids = (findings: readonly Finding[]): string[] => findings.map(({ level, id }) => `${level} ${id}`);
+
+describe('drivers of the new kernel for this host', () => {
+  it('finds nothing missing when aliases and configuration have all', () => {
+    expect(found({})).toEqual([]);
+  });
+
+  it('names the NIC, the driver it has now and the symbol that is missing', () => {
+    const [finding, ...more] = found({ kernel: { ...kernel, modulesAlias: kernel.modulesAlias.replace(/^.*e1000$/m, '') } });
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ level: 'error', id: 'driver eth0' });
+    expect(finding?.what).toContain('driver e1000, pci:v00008086d0000100E');
+    expect(finding?.fix).toContain('CONFIG_E1000=m');
+    expect(() => {
+      refuseUnfit('gw1', [finding!]);
+    }).toThrow(/cannot become/);
+  });
+
+  it('takes a driver that is built in for one', () => {
+    expect(found({ kernel: { ...kernel, modulesAlias: kernel.modulesAlias.replace(/^.*e1000$/m, ''), modulesBuiltin: ['e1000'] } })).toEqual([]);
+    expect(found({ kernel: { ...kernel, modulesAlias: kernel.modulesAlias.replace(/^.*e1000$/m, ''), config: { ...kernel.config, CONFIG_E1000: 'y' } } })).toEqual([]);
+  });
+
+  it('only warns of a NIC that the gateway does not use', () => {
+    const extra = { ...facts.interfaces[0]!, device: 'eth7', driver: 'igb', modalias: 'pci:v00008086d000010C9sv0sd0bc02sc00i00' };
+    expect(ids(found({ facts: { ...facts, interfaces: [...facts.interfaces, extra] } }))).toEqual(['warning driver eth7']);
+    const bond = [{ device: 'eth0', lower: ['eth7'] }];
+    expect(ids(found({ facts: { ...facts, interfaces: [...facts.interfaces, extra], stacked: bond } }))).toEqual(['error driver eth7']);
+  });
+
+  it('knows that 2.6.32 drives no virtio device without the old interface', () => {
+    const modern = facts.interfaces.map((nic) => (nic.device === 'eth1' ? { ...nic, modaliases: ['virtio:d00000001v00001AF4', 'pci:v00001AF4d00001041sv00001AF4sd00001100bc02sc00i00'] } : nic));
+    expect(ids(found({ facts: { ...facts, interfaces: modern } }))).toEqual(['error driver eth1']);
+  });
+
+  it('needs a driver for the disk, and a program for an initial file system when that is a module', () => {
+    expect(ids(found({ facts: { ...facts, root: { ...facts.root, drivers: ['sd', 'megaraid_sas'], modaliases: [] } }, kernel: { ...kernel, config: { ...kernel.config, CONFIG_BLK_DEV_SD: 'y' } } }))).toEqual(['error driver megaraid_sas']);
+    const { initramfsTool, ...without } = facts;
+    expect(initramfsTool).toBeDefined();
+    expect(ids(found({ facts: without }))).toEqual(['error initramfs']);
+    expect(found({ facts: without, kernel: { ...kernel, config: { CONFIG_EXT4_FS: 'y', CONFIG_VIRTIO_BLK: 'y', CONFIG_VIRTIO_PCI: 'y' } } })).toEqual([]);
+    expect(ids(found({ facts: { ...facts, root: { ...facts.root, fstype: 'xfs' } } }))).toEqual(['error root file system']);
+  });
+});
+
+describe('room and rights', () => {
+  it('counts what goes below a folder, together where figures show one file system', () => {
+    expect(found({ changes: [change('/boot/vmlinuz', 5_000_000)] })).toEqual([]);
+    expect(ids(found({ facts: { ...facts, freeKib: { ...facts.freeKib, '/boot': 30_000 } }, changes: [change('/boot/vmlinuz', 5_000_000)] }))).toEqual(['error space /boot']);
+    const small = { ...facts, freeKib: { '/boot': 200_000, '/lib/modules': 150_000, '/var/lib': 150_000 } };
+    expect(found({ facts: small, changes: [change('/lib/modules/a', 60_000_000)] })).toEqual([]);
+    expect(ids(found({ facts: small, changes: [change('/lib/modules/a', 100_000_000)] }))).toEqual(['error space /lib/modules /var/lib']);
+  });
+
+  it('refuses a read-only /boot only when something goes there', () => {
+    const readOnly = { ...facts, readOnly: ['/boot'] };
+    expect(ids(found({ facts: readOnly, changes: [change('/boot/vmlinuz', 5)] }))).toEqual(['error read-only /boot']);
+    expect(found({ facts: readOnly, changes: [change('/etc/x', 5)] })).toEqual([]);
+  });
+});
+
+describe('the way in', () => {
+  it('refuses a pool or a FULLNAT service on the address ssh comes in by', () => {
+    expect(ids(found({ gateway: { ...gateway, snat: [{ from: '10.0.0.0/24', pool: ['192.0.2.1-192.0.2.5'] }] } }))).toEqual(['error management']);
+    const service = { mode: 'fullnat' as const, protocol: 'tcp' as const, address: '192.0.2.2', port: 80, servers: [], scheduler: 'rr' };
+    expect(ids(found({ gateway: { ...gateway, services: [service] } }))).toEqual(['error management']);
+    expect(ids(found({ gateway: { ...gateway, services: [{ ...service, mode: 'nat' }] } }))).toEqual(['warning management']);
+  });
+
+  it('names a device that is not there, and an address that would go', () => {
+    expect(ids(found({ gateway: { ...gateway, interfaces: [...gateway.interfaces, { device: 'eth9', role: 'other', addresses: [], routes: [] }] } }))).toEqual(['error device eth9']);
+    expect(ids(found({ gateway: { ...gateway, interfaces: [{ ...gateway.interfaces[0]!, addresses: ['192.0.2.3/24'] }, gateway.interfaces[1]!] } }))).toEqual(['warning management address']);
+  });
+});
+
+describe('the system', () => {
+  it('architecture, boot loader, Secure Boot', () => {
+    expect(ids(found({ facts: { ...facts, arch: 'aarch64' } }))).toEqual(['error architecture']);
+    expect(ids(found({ facts: { ...facts, bootloader: { kind: 'none' } } }))).toEqual(['error boot loader']);
+    expect(ids(found({ facts: { ...facts, secureBoot: true } }))).toEqual(['error secure boot']);
+  });
+
+  it('replacement modules need the kernel they are for, and no newer one', () => {
+    const modules: DesiredKernel = { release: '6.1.0-56-amd64', kind: 'modules', modulesAlias: '', modulesBuiltin: [], config: {}, append: '' };
+    expect(found({ kernel: modules })).toEqual([]);
+    expect(ids(found({ kernel: modules, facts: { ...facts, release: '6.1.0-9-amd64', kernels: ['6.1.0-9-amd64'] } }))).toEqual(['error kernel']);
+    expect(ids(found({ kernel: modules, facts: { ...facts, kernels: ['6.1.0-9-amd64', '6.1.0-56-amd64', '6.1.0-60-amd64'] } }))).toEqual(['warning newer kernel']);
+    expect(compareReleases('6.1.0-9-amd64', '6.1.0-56-amd64')).toBeLessThan(0);
+  });
+});
