@@ -110,6 +110,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('zsh', ['test'], 'tries its completion', 'zsh'),
   program('fish', ['test'], 'tries its completion', 'fish'),
   program('busybox', ['test'], 'a shell as small hosts have it', 'busybox'),
+  program('dash', ['test'], 'a shell as Debian has it', 'dash'),
   program('ansible-playbook', ['test'], 'runs the playbooks that provision --ansible writes', 'ansible-core'),
   // Optional
   program('lbzip2', ['kernel'], 'unpacks a .tar.bz2 on all cores: 2 to 4 times faster', 'lbzip2', ['lbzip2'], true),

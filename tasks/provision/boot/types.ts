@@ -1,0 +1,22 @@
+import type { FileResource } from '../types.js';
+
+/** How a boot loader boots an entry once (templates/provision/engine/60-boot-once.sh). */
+export type BootMethod = 'legacy' | 'redhat' | 'grub2';
+
+/** What a kernel of its own needs of the host's boot loader. */
+export interface BootPlan {
+  /** On the kernel's command line as build_kernel=TOKEN: says which kernel runs. Digest of the image and its arguments. */
+  token: string;
+  entry?: {
+    method: BootMethod;
+    /** File that says what is booted next: default, stage2 or grubenv. */
+    environment: string;
+    /** Number (GRUB legacy) or id (GRUB 2) of the entry that is tried. */
+    trial: string;
+    /** Number of the entry that is booted otherwise. */
+    stock: number;
+  };
+  /** The menu: its text while the kernel is tried, and when it is confirmed. */
+  resources: readonly FileResource[];
+  initramfs?: { tool: string; path: string; release: string; before: string };
+}
