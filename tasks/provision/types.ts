@@ -1,5 +1,7 @@
 import type { LanguageName } from '../lib/gateway/languages.js';
-import type { Service, SnatRule } from '../lib/gateway/spec.js';
+import type { HealthCheck, Service, SnatRule } from '../lib/gateway/spec.js';
+
+export type { HealthCheck } from '../lib/gateway/spec.js';
 
 /**
  * What the parts of provisioning hand to each other: data only.
@@ -47,22 +49,6 @@ export interface GatewayInterface {
   mtu?: number;
 }
 
-/** How a real server's health is looked at, in keepalived's terms. */
-export interface HealthCheck {
-  kind: 'tcp' | 'http' | 'https';
-  /** http, https: path asked for and status expected. */
-  path?: string;
-  status?: number;
-  /** http, https: MD5 of the page, 32 hexadecimal digits. */
-  digest?: string;
-  /** Another port than the real server's. */
-  port?: number;
-  /** Seconds. */
-  timeout: number;
-  interval: number;
-  retries: number;
-}
-
 export interface GatewayService extends Service {
   scheduler: string;
   /** Seconds a client keeps its real server. */
@@ -106,7 +92,14 @@ export interface HighAvailability {
   priority: number;
   /** The one with the highest priority begins as master. */
   master: boolean;
-  instances: readonly { name: string; device: string; id: number; addresses: readonly string[] }[];
+  instances: readonly {
+    name: string;
+    device: string;
+    id: number;
+    addresses: readonly string[];
+    /** Adverts to these peers in place of multicast. */
+    unicast?: { source: string; peers: readonly string[] };
+  }[];
   syncGroup: string;
   /** IPVS's connection synchronisation. */
   sync?: { device: string; id: number };

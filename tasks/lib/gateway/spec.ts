@@ -22,6 +22,23 @@ export interface SnatRule {
   persistSeconds?: number;
 }
 
+/** How a real server's health is looked at, in keepalived's terms. */
+export interface HealthCheck {
+  kind: 'tcp' | 'http' | 'https';
+  /** http, https: path asked for and status expected. */
+  path?: string;
+  status?: number;
+  /** http, https: MD5 of the page, 32 hexadecimal digits. */
+  digest?: string;
+  /** Another port than the real server's. */
+  port?: number;
+  /** Seconds. */
+  timeout: number;
+  interval: number;
+  /** Further tries before a server is taken out; undefined: keepalived's own. */
+  retries?: number;
+}
+
 /** A virtual service on the same gateway. */
 export interface Service {
   mode: 'nat' | 'fullnat';
@@ -36,6 +53,8 @@ export interface Service {
   persistence?: number;
   /** FULLNAT: addresses that servers see. */
   local?: readonly string[];
+  /** Only keepalived looks at health. */
+  check?: HealthCheck;
 }
 
 export interface GatewaySpec {
@@ -49,9 +68,12 @@ export interface GatewaySpec {
   outside: string;
 }
 
-/** Thrown when a language has no words for something; the message says which could. */
+/** Thrown when a language has no words for something; the message says for what. */
 export class CannotSay extends Error {
-  constructor(language: string, what: string) {
+  constructor(
+    readonly language: string,
+    readonly what: string,
+  ) {
     super(`${language} cannot say: ${what}`);
     this.name = 'CannotSay';
   }

@@ -46,7 +46,7 @@ describe('the configuration languages, as their READMEs have them', () => {
     ]);
   });
   it('iptables', () => {
-    expect(lines('iptables', spec({ snat: [{ from: '192.168.100.0/24', pool: ['1.1.2.100', '1.1.2.102'], persistent: true }] }))).toEqual([
+    expect(lines('iptables', spec({ snat: [{ from: '192.168.100.0/24', pool: ['1.1.2.100', '1.1.2.101', '1.1.2.102'], persistent: true }] }))).toEqual([
       'iptables -t nat -A POSTROUTING -s 192.168.100.0/24 -o eth1 -j SNAT --to-source 1.1.2.100-1.1.2.102 --persistent',
     ]);
   });
@@ -57,7 +57,7 @@ describe('the configuration languages, as their READMEs have them', () => {
     ['nat-service', { services: [{ mode: 'fullnat', protocol: 'tcp', address: '1.2.3.4', port: 80, servers: [] }] }, /FULLNAT/],
     ['fullnat', {}, /SNAT/],
     ['fwmark-snat', { nextHop: undefined }, /router/],
-    ['iptables', { snat: [{ from: '10.0.0.0/8', pool: ['1.2.3.4'], newGateway: '1.1.1.1' }] }, /newGateway/],
+    ['iptables', { snat: [{ from: '10.0.0.0/8', pool: ['1.2.3.4'], newGateway: '1.1.1.1' }] }, /new_gw/],
   ])('%s refuses what it cannot say', (name, change, words) => {
     expect(() => lines(name, spec(change))).toThrow(CannotSay);
     expect(() => lines(name, spec(change))).toThrow(words);
@@ -69,7 +69,7 @@ describe('keepalived.conf', () => {
     expect(renderKeepalived('dsnat', spec())).toMatch(/local_address_group pool \{\n {4}1\.2\.100\.1\n {4}1\.2\.100\.2\n\}\nvirtual_server 0\.0\.0\.0 0 \{[^}]*lb_kind FNAT[^}]*laddr_group_name pool/);
   });
   it('of lvs-snat-v2 holds rules', () => {
-    const conf = renderKeepalived('snat-rules', spec({ snat: [{ from: '192.168.40.0/24', gateway: '1.1.3.1', oif: 'eth2', pool: ['1.1.3.71', '1.1.3.73'], algorithm: 'random' }] }));
+    const conf = renderKeepalived('snat-rules', spec({ snat: [{ from: '192.168.40.0/24', gateway: '1.1.3.1', oif: 'eth2', pool: ['1.1.3.71', '1.1.3.72', '1.1.3.73'], algorithm: 'random' }] }));
     expect(conf).toMatch(/virtual_server fwmark 1 \{[\s\S]*snat_rule \{\s+from 192\.168\.40\.0\/24\s+gw 1\.1\.3\.1\s+oif eth2\s+snat_ip 1\.1\.3\.71-1\.1\.3\.73\s+algo random/);
   });
   it('of lvs-snat-279 cannot configure zones', () => {

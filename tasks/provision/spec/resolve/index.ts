@@ -30,7 +30,7 @@ function healthCheck({ kind, path, status, digest, port, timeout, interval, retr
     ...(port === undefined ? {} : { port }),
     timeout,
     interval,
-    retries,
+    ...(retries === undefined ? {} : { retries }),
   };
 }
 

@@ -48,7 +48,7 @@ const checkSchema = z
     port: port.optional().describe("Another port than the real server's."),
     timeout: positive(300).default(3).describe('Seconds until an answer must be there.'),
     interval: positive(3600).default(6).describe('Seconds between checks.'),
-    retries: positive(20).default(3).describe('Failures in a row before a server is taken out.'),
+    retries: positive(20).optional().describe("Further tries before a server is taken out; left out: keepalived's own. keepalived 1.2 has none for tcp."),
   })
   .describe("How the health of real servers is looked at. A service with a check is keepalived's.");
 
@@ -58,7 +58,7 @@ export const serviceSchema = z
     protocol: z.enum(['tcp', 'udp']).default('tcp').describe('Protocol of the service.'),
     address: address.describe('Address that clients use.'),
     port: port.describe('Port that clients use.'),
-    scheduler: z.enum(['rr', 'wrr', 'lc', 'wlc', 'sh', 'dh', 'sed', 'nq', 'lblc', 'lblcr']).default('rr').describe("IPVS's scheduler."),
+    scheduler: z.enum(['rr', 'wrr', 'lc', 'wlc', 'sh', 'dh', 'sed', 'nq']).default('rr').describe("IPVS's scheduler."),
     persistence: positive(86400).optional().describe('Seconds a client keeps its real server.'),
     local: z.array(poolEntry).min(1).max(256).optional().describe('fullnat: addresses that real servers see.'),
     servers: z
