@@ -51,7 +51,8 @@ export function refuseFullnat(language: string, list: readonly Service[]): void 
 
 /** NAT and FULLNAT services as every ipvsadm takes them; local addresses with -P -t where the language has it. */
 export function serviceSteps(list: readonly Service[], locals: boolean): Step[] {
-  return list.flatMap(({ mode, protocol, address, port, servers, local, scheduler = 'rr', persistence }): Step[] => {
+  return list.flatMap(({ mode, protocol, address, port, servers, local, scheduler = 'rr', persistence, check }): Step[] => {
+    if (check) throw new CannotSay('ipvsadm', 'a health check: that is keepalived\'s');
     const service = [flag(protocol), endpoint(address, port)];
     const key = service.join(' ');
     const how = [...service, '-s', scheduler, ...(persistence === undefined ? [] : ['-p', String(persistence)])];

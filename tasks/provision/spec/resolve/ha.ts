@@ -49,6 +49,12 @@ function addressOn(file: GatewayFile, host: string, device: string, virtual: rea
   }) ?? plainAddresses[0];
 }
 
+function unicastOf(file: GatewayFile, host: string, { device, addresses }: HighAvailability['instances'][number]): HighAvailability['instances'][number]['unicast'] {
+  const source = addressOn(file, host, device, addresses);
+  if (!file.ha?.unicast || source === undefined) return undefined;
+  return { source, peers: Object.keys(file.hosts).filter((other) => other !== host).flatMap((other) => addressOn(file, other, device, addresses) ?? []) };
+}
+
 export function resolveHa(file: GatewayFile, host: string, password: string, carried: readonly CarriedAddress[]): HighAvailability | undefined {
   const { ha } = file;
   if (!ha) return undefined;
@@ -59,7 +65,10 @@ export function resolveHa(file: GatewayFile, host: string, password: string, car
     password,
     priority,
     master: [...all.values()].every((other) => other <= priority),
-    instances: instancesOf(file, carried),
+    instances: instancesOf(file, carried).map((instance) => {
+      const unicast = unicastOf(file, host, instance);
+      return { ...instance, ...(unicast ? { unicast } : {}) };
+    }),
     syncGroup: ha.sync_group,
     ...(ha.sync ? { sync: ha.sync } : {}),
     peers: Object.keys(file.hosts)

@@ -1,5 +1,6 @@
 import type { Flavour } from '../../../lib/flavours/schema.js';
 import { formatNetwork, isPrivateAddress, parseCidr } from '../../../lib/net/address.js';
+import { isCatchAll } from '../../../lib/gateway/languages/nat.js';
 import type { SnatRule } from '../../../lib/gateway/spec.js';
 import type { GatewayInterface, Tuning } from '../../types.js';
 import type { GatewayFile } from '../schema/index.js';
@@ -48,6 +49,8 @@ function settings(file: GatewayFile, flavour: Flavour, facts: Facts): Record<str
   };
   if (language === 'nat-snat' && snat.length > 0) {
     set['net.ipv4.vs.snat_guard'] = leakGuard ? '1' : '0';
+    // Services that take everything have -p because ipvsadm wants it; whether clients shall stick is said here.
+    if (snat.some(isCatchAll)) set['net.ipv4.vs.snat_persist'] = snat.some((rule) => isCatchAll(rule) && rule.persistent) ? '1' : '0';
     // By default private sources are what it takes, and private destinations what it leaves alone.
     const inside = interfaces.filter(({ role }) => role === 'inside').flatMap(({ addresses, routes }) => [...addresses, ...routes]).flatMap((text) => parseCidr(text) ?? []);
     if (inside.some(({ family, address }) => !isPrivateAddress({ family, value: address }))) {

@@ -128,6 +128,7 @@ export const haSchema = z
       )
       .min(1)
       .max(64),
+    unicast: z.boolean().default(false).describe("Adverts go to the other hosts' addresses in place of multicast (current keepalived only)."),
     sync: z
       .strictObject({
         device: device.describe('Device of the synchronisation.'),
