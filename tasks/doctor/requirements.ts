@@ -112,6 +112,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('busybox', ['test'], 'a shell as small hosts have it', 'busybox'),
   program('dash', ['test'], 'a shell as Debian has it', 'dash'),
   program('ansible-playbook', ['test'], 'runs the playbooks that provision --ansible writes', 'ansible-core'),
+  program('qemu-img', ['test'], 'disks of the hosts that are provisioned in tests', names('qemu-utils', 'qemu-img')),
+  program('mke2fs', ['test'], 'disks of the hosts that are provisioned in tests', 'e2fsprogs'),
+  program('mmdebstrap', ['test'], 'a Debian host to provision', 'mmdebstrap'),
+  program('ssh', ['test'], 'how test hosts are reached', names('openssh-client', 'openssh-clients')),
   // Optional
   program('lbzip2', ['kernel'], 'unpacks a .tar.bz2 on all cores: 2 to 4 times faster', 'lbzip2', ['lbzip2'], true),
   program('ccache', ['kernel'], 'a second build in a third of the time', 'ccache', ['ccache'], true),
