@@ -5,7 +5,7 @@ import { DEFAULTS } from '../options.js';
 import type { Outputs } from '../pipeline.js';
 import { sourceDate } from '../compile/make.js';
 import type { StageRecord, StageSpec } from '../runner/stamp.js';
-import { treeState } from '../patch/index.js';
+import { rootState } from '../patch/index.js';
 import type { Manifest } from '../../lib/manifest.js';
 import { secureBoot, signingAdvice } from '../modules/secure-boot.js';
 import { FORMATS, packageArtifact } from './index.js';
@@ -86,7 +86,7 @@ export async function packageStage(context: BuildContext, outputs: Outputs, reco
   return {
     name: 'package',
     inputs: {
-      root: await treeState(compile.root),
+      root: await rootState(compile.root),
       release: compile.release,
       tools: tools?.files ?? [],
       inputs: [fetch.inputs, tools?.inputs ?? []],

@@ -3,4 +3,4 @@ export { applySeries, type ApplyInput, type ApplyOutput } from './apply.js';
 export { patchCheck, renderPatchCheck, type PatchCheck, type PatchCheckRow } from './check.js';
 export { PatchConflictError, type Conflict, type KnownBase } from './conflict.js';
 export { diffTree, type TreeDiff } from './diff.js';
-export { treeState } from './listing.js';
+export { rootState, treeState } from './listing.js';

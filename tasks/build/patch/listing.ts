@@ -42,14 +42,21 @@ export function sameStat(a: Stat, b: Stat): boolean {
   return a.size === b.size && a.mtime === b.mtime && a.ctime === b.ctime && a.mode === b.mode && a.type === b.type;
 }
 
+function stateOf(raw: string, counts: (path: string) => boolean): string {
+  const lines: string[] = [];
+  for (const [path, { type, mode, size, mtime }] of parseListing(raw)) if (counts(path)) lines.push(`${path}\0${type} ${mode} ${size} ${mtime}`);
+  return sha256(lines.sort().join('\n'));
+}
+
 /**
- * A digest of a tree's state: it changes when a source file is added, removed or written, and not when a build or an
- * editor leaves its droppings. Reads no contents; two copies of a tree differ by their times.
+ * A digest of a source tree's state: it changes when a source file is added, removed or written, and not when a build or
+ * an editor leaves its droppings. Reads no contents; two copies of a tree differ by their times.
  */
 export async function treeState(treeDir: string): Promise<string> {
-  const lines: string[] = [];
-  for (const [path, { type, mode, size, mtime }] of parseListing(await listRaw(treeDir))) {
-    if (!isDropping(path)) lines.push(`${path}\0${type} ${mode} ${size} ${mtime}`);
-  }
-  return sha256(lines.sort().join('\n'));
+  return stateOf(await listRaw(treeDir), (path) => !isDropping(path));
+}
+
+/** The same of a staged root, where modules and objects are what counts: every file does. */
+export async function rootState(root: string): Promise<string> {
+  return stateOf(await listRaw(root), () => true);
 }

@@ -134,6 +134,11 @@ export class Context {
     // Refusals are looked at, and Linux limits how many ICMP errors it sends.
     if (this.subject.language === 'nat-snat') await this.must(node, 'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 100000 > /proc/sys/net/ipv4/icmp_msgs_per_sec; echo 100000 > /proc/sys/net/ipv4/icmp_msgs_burst; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit');
     await this.apply(spec, commands, node);
+    await this.markConfigured();
+  }
+
+  /** For scenarios that configure in their own way: from here on the gateway is one. */
+  async markConfigured(): Promise<void> {
     for (const { path } of this.captures()) this.configuredAt.set(path, await captureSize(path));
   }
 

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, lstatSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { applySeries, diffTree, treeState } from '../../../tasks/build/patch/index.js';
+import { applySeries, diffTree, rootState, treeState } from '../../../tasks/build/patch/index.js';
 import type { SeriesPatch } from '../../../tasks/build/types.js';
 import { Lab, makePatch, numbered, readTree, writeTree, type Files } from './support/patch-tree.js';
 
@@ -202,5 +202,15 @@ describe('treeState', () => {
     expect(changed).not.toBe(state);
     writeTree(lab.pristine, { 'net/new.h': '' });
     expect(await treeState(lab.pristine)).not.toBe(changed);
+  });
+
+  it('of a staged root changes with its modules: they are what is packaged', async () => {
+    const lab = new Lab(BASE);
+    writeTree(lab.pristine, { 'lib/modules/6.1/updates/ip_vs.ko': 'old' });
+    const [state, source] = [await rootState(lab.pristine), await treeState(lab.pristine)];
+    expect(await rootState(lab.pristine)).toBe(state);
+    writeTree(lab.pristine, { 'lib/modules/6.1/updates/ip_vs.ko': 'newer' });
+    expect(await rootState(lab.pristine)).not.toBe(state);
+    expect(await treeState(lab.pristine)).toBe(source);
   });
 });

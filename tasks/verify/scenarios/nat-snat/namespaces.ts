@@ -35,6 +35,7 @@ export const ownNamespace: Scenario = {
     await inside(`ip link set lo up; ip addr add 192.168.40.1/24 dev eth0; ip link set eth0 up; ip addr add 203.0.113.1/24 dev eth1; ip link set eth1 up; ip route add default via ${ISP1}; echo 1 > /proc/sys/net/ipv4/ip_forward`);
     for (const address of POOL) await inside(`ip addr add ${address}/32 dev lo`);
     for (const command of context.commands(context.spec())) await inside(shellQuote(command));
+    await context.markConfigured();
     await context.serve('server', { tcp: [80], udp: [53] });
     checkTranslated(context, await context.connect('client', REMOTE, 80, { count: 12 }), POOL, 12);
     checkTranslated(context, await context.connect('client', REMOTE, 53, { count: 12, udp: true }), POOL, 12);
