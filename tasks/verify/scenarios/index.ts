@@ -2,6 +2,7 @@ import { boot } from './boot.js';
 import { chroute } from './chroute.js';
 import type { Scenario } from './context.js';
 import { debugLog } from './debug.js';
+import { kernelChecks } from './kernel-checks.js';
 import { keepalived, vrrp } from './keepalived.js';
 import { listing } from './listing.js';
 import { NAT_SNAT } from './nat-snat/index.js';
@@ -40,6 +41,7 @@ export const SCENARIOS: readonly Scenario[] = [
   keepalived,
   reload,
   unload,
+  kernelChecks,
   chroute,
   debugLog,
   poolExhaustion,
