@@ -26,7 +26,7 @@ const CAUSES: readonly Cause[] = [
     pattern: /no matching (host key type|key exchange method|cipher|MAC) found/i,
     code: 'network',
     what: (host) => `${host} offers only algorithms that this ssh does not take by itself.`,
-    fix: () => 'For a host with the OpenSSH of EL6 set its old algorithms in gateway.yaml (hosts, ssh).',
+    fix: () => 'For a host with the OpenSSH of EL6 say `old_algorithms: true` below its ssh in gateway.yaml.',
   },
   {
     pattern: /UNPROTECTED PRIVATE KEY|Load key .*: |Identity file .* not accessible/,

@@ -37,7 +37,6 @@ export function sshOptions(settings: SshSettings, socket: string, interactive: b
     'ForwardX11=no',
     'ClearAllForwardings=yes',
     'PermitLocalCommand=no',
-    'LogLevel=ERROR',
     ...(settings.oldAlgorithms ? LEGACY : []),
   ];
   return [

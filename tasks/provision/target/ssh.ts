@@ -16,6 +16,10 @@ const ANY_STATUS = Array.from({ length: 256 }, (_, status) => status);
 /** ssh's own failures; a remote program can end with it too, which the reply's last line tells apart. */
 const SSH_FAILED = 255;
 
+/** ERROR would hide which algorithms the two sides lack in common, and is enough for the sessions over a master. */
+const LOUD = ['-o', 'LogLevel=INFO'];
+const QUIET = ['-o', 'LogLevel=ERROR'];
+
 /** The master: alive while `ended` is pending. */
 interface Master {
   abort: AbortController;
@@ -56,7 +60,7 @@ export class SshTarget implements Target {
     const socket = await this.socket();
     await remove(socket);
     const abort = new AbortController();
-    const ended = run(['ssh', ...sshOptions(this.settings, socket, interactive), '-o', 'ControlMaster=yes', '-o', 'ControlPersist=no', '-N', '--', this.host], {
+    const ended = run(['ssh', ...sshOptions(this.settings, socket, interactive), ...LOUD, '-o', 'ControlMaster=yes', '-o', 'ControlPersist=no', '-N', '--', this.host], {
       ok: ANY_STATUS,
       abort: abort.signal,
       terminal: interactive,
@@ -111,7 +115,7 @@ export class SshTarget implements Target {
   private async session(command: string, input: string | { file: string } | Uint8Array, options: (ShOptions & { stdoutFile?: string }) | undefined): Promise<ExecResult> {
     const socket = await this.socket();
     const given = typeof input === 'object' && 'file' in input ? { inputFile: input.file } : { input };
-    const result = await run(['ssh', ...sshOptions(this.settings, socket, false), '-o', 'ControlMaster=no', '--', this.host, command], {
+    const result = await run(['ssh', ...sshOptions(this.settings, socket, false), ...QUIET, '-o', 'ControlMaster=no', '--', this.host, command], {
       ...given,
       ok: ANY_STATUS,
       timeout: options?.timeout,
