@@ -144,17 +144,36 @@ function subjectName(name: string, addons: readonly string[]): { name: string; w
 
 const verifyCommand = command(
   'verify <flavour>',
-  'boot what was built in QEMU, pass traffic through it, say which claims hold',
+  'boot what was built in QEMU, pass traffic through it, say which claims hold; of a gateway.yaml: is a host what it says?',
   ['places', 'network', 'artifact'],
   async (io, [name], options) => {
+    if (/\.ya?ml$/.test(String(name))) {
+      const { verifyHosts, toVerifyHostsOptions } = await import('./provision/checks/command.js');
+      await verifyHosts(io, String(name), toVerifyHostsOptions(options, verifyCommand.getOptionValueSource('report') !== 'default'));
+      return;
+    }
     const [{ verify }, { toVerifyOptions }] = await Promise.all([import('./verify/command.js'), import('./verify/options.js')]);
     const build = toBuildOptions(options);
     await verify(io, { ...subjectName(String(name), build.with), out: build.out, distro: options['distro'] === true }, toVerifyOptions(options), build);
   },
 )
   .option('--distro', "the distribution's own kernel, with this host's tools, in place of an artifact")
-  .addHelpText('after', examples(['verify dsnat-220', 'verify lvs-snat-v2 --topology vms --nic e1000', 'verify artifacts/dsnat-220 --scenario snat-tcp', 'verify iptables-snat --distro --json']));
+  .addOption(new Option('--host <name>', 'gateway.yaml: only this host (repeatable; default: all that it names)').argParser((name: string, before: string[]) => [...before, name]).default([]))
+  .option('--local', 'gateway.yaml: the host is this machine, not reached by ssh')
+  .option('--all', 'gateway.yaml: show what holds, too')
+  .addHelpText('after', examples(['verify gateway.yaml --host gw1', 'verify dsnat-220', 'verify lvs-snat-v2 --topology vms --nic e1000', 'verify artifacts/dsnat-220 --scenario snat-tcp', 'verify iptables-snat --distro --json']));
 addVerifyOptions(verifyCommand);
+
+command('status <gateway.yaml>', 'what the gateways are doing: pools and ports, connections, rates, VRRP role', [], async (io, [file], options) => {
+  const { statusCommand, toStatusOptions } = await import('./provision/status/command.js');
+  await statusCommand(io, String(file), toStatusOptions(options));
+})
+  .addOption(new Option('--host <name>', 'only this host (repeatable; default: all that the file names)').argParser((name: string, before: string[]) => [...before, name]).default([]))
+  .option('--local', 'the host is this machine, not reached by ssh')
+  .option('--all', 'every address of the pools, not only the most used')
+  .addOption(new Option('--interval <seconds>', 'between the two looks that rates are taken from').argParser(Number).default(2))
+  .option('--watch', 'again and again')
+  .addHelpText('after', examples(['status gateway.yaml', 'status gateway.yaml --host gw1 --json', 'status gateway.yaml --watch --interval 5']));
 
 const shellCommand = command(
   'shell <flavour>',

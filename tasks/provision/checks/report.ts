@@ -49,14 +49,28 @@ function heading({ host, flavour, target, release, seconds }: HostReport): strin
 }
 
 function rows({ checks }: HostReport, { colour = false, width = 100, all = false }: TableOptions): string[] {
-  const shown = checks.filter(({ status }) => all || status !== 'pass');
+  const { shown, left } = all ? { shown: checks, left: [] } : abridge(checks.filter(({ status }) => status !== 'pass'));
   const status = Math.max(0, ...shown.map((one) => WORD[one.status].length));
   const indent = ' '.repeat(status + 2);
   const lines = shown.flatMap((one) => [
     `${paint(WORD[one.status].padEnd(status), one.status, colour)}  ${oneLine(one.id)}`,
     ...details(one).flatMap((line) => wrap(line, Math.max(40, width - indent.length))).map((line) => (indent + line).trimEnd()),
   ]);
-  return lines.length > 0 ? [...lines, ''] : [];
+  return lines.length > 0 ? [...lines, ...left, ''] : [];
+}
+
+/** A kernel that is not there is hundreds of files: of each part's files and links so many are shown. */
+const SHOWN = 8;
+
+function abridge(checks: readonly CheckResult[]): { shown: CheckResult[]; left: string[] } {
+  const seen = new Map<string, number>();
+  const shown = checks.filter(({ part, kind }) => {
+    if (kind !== 'resource') return true;
+    seen.set(part, (seen.get(part) ?? 0) + 1);
+    return (seen.get(part) ?? 0) <= SHOWN;
+  });
+  const left = [...seen].filter(([, count]) => count > SHOWN).map(([part, count]) => `… and ${String(count - SHOWN)} more files of the part ${part} (--all, --report)`);
+  return { shown, left };
 }
 
 function details(one: CheckResult): string[] {

@@ -38,6 +38,13 @@ it('the table shows what differs; with all, everything', () => {
   expect(renderTable([report]).split('\n').at(-1)).toBe('1 holds, 1 differs, 1 not looked at, 1 without an answer');
 });
 
+it('the table shows some of many missing files, and says how many more', () => {
+  const many = { ...report, checks: Array.from({ length: 20 }, (_, index) => check(`file /lib/modules/${String(index)}`, { kind: 'resource', part: 'kernel', status: 'fail', seen: 'missing' })) };
+  expect(renderTable([many]).split('\n').filter((line) => line.startsWith('differs'))).toHaveLength(8);
+  expect(renderTable([many])).toContain('… and 12 more files of the part kernel (--all, --report)');
+  expect(renderTable([many], { all: true }).split('\n').filter((line) => line.startsWith('differs'))).toHaveLength(20);
+});
+
 it('TAP counts what differs as not ok, and nothing seen breaks its lines', () => {
   const lines = renderTap([report]).split('\n');
   expect(lines[1]).toBe('1..4');

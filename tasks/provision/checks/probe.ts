@@ -1,0 +1,32 @@
+import { SshTarget } from '../target/ssh.js';
+import type { Gateway, Target } from '../types.js';
+import { ask } from './frames.js';
+import { checkTraffic } from './traffic.js';
+import type { CheckResult } from './types.js';
+
+/**
+ * Tries the probe of gateway.yaml, once.
+ * @returns nothing for a gateway without SNAT; a `skip` without a probe, and on a VRRP backup, where no traffic goes
+ */
+export async function trafficOf(target: Target, gateway: Pick<Gateway, 'probe' | 'snat' | 'ha'>): Promise<CheckResult[]> {
+  const { probe, snat } = gateway;
+  if (snat.length === 0) return [];
+  const unprobed = await checkTraffic(target, undefined);
+  if (!probe || target.kind === 'folder') return [unprobed];
+  if (await isBackup(target, gateway)) return [{ ...unprobed, reason: 'VRRP backup: traffic goes through the master' }];
+  const client = new SshTarget({ ...probe.client, name: probe.client.destination });
+  try {
+    return [await checkTraffic(target, { client, connect: probe.connect, pool: snat.flatMap(({ pool }) => pool) })];
+  } finally {
+    await client.close();
+  }
+}
+
+/** True when VRRP has none of its addresses on this host. */
+async function isBackup(target: Target, { ha }: Pick<Gateway, 'ha'>): Promise<boolean> {
+  const shared = ha?.instances.flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? '')) ?? [];
+  if (shared.length === 0) return false;
+  const [answer] = await ask(target, [{ script: 'ip -o addr show', most: 1024 * 1024 }]);
+  const held = new Set([...(answer?.stdout ?? '').matchAll(/\binet6? ([0-9a-fA-F.:]+)/g)].map((match) => match[1] ?? ''));
+  return !shared.some((address) => held.has(address));
+}

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExpectedError } from '../../lib/errors.js';
+import { checkInterrupted } from '../../lib/exec.js';
+import type { Io } from '../../lib/io.js';
+import { loadSpec } from '../spec/load.js';
+import { chooseHosts, openHost, type WhichHosts } from '../target/open.js';
+import type { Target } from '../types.js';
+import { readStatus } from './read.js';
+import { showStatus } from './show.js';
+import type { GatewayStatus } from './types.js';
+
+/** `build-kernel status gateway.yaml`: what the gateways are doing; changes nothing. */
+
+export interface StatusOptions extends WhichHosts {
+  /** Every address of a pool. */
+  all: boolean;
+  /** Seconds between two samples of the counters. */
+  interval: number;
+  /** Again and again until it is stopped. */
+  watch: boolean;
+}
+
+export function toStatusOptions(parsed: Record<string, unknown>): StatusOptions {
+  const interval = Number(parsed['interval']);
+  if (!(interval > 0 && interval <= 3600)) throw new ExpectedError({ code: 'usage', what: '--interval takes a number of seconds, more than 0 and at most 3600.' });
+  return { hosts: (parsed['host'] as string[] | undefined) ?? [], local: parsed['local'] === true, all: parsed['all'] === true, interval, watch: parsed['watch'] === true };
+}
+
+export async function statusCommand(io: Io, file: string, options: StatusOptions): Promise<void> {
+  const spec = await loadSpec(file);
+  const hosts = chooseHosts(spec, options);
+  const targets = new Map<string, Target>(hosts.map((host) => [host, openHost(spec, host, options.local)]));
+  const readAll = (): Promise<GatewayStatus[]> => Promise.all([...targets].map(([host, target]) => readStatus(target, spec.gateway(host), options.interval)));
+  try {
+    for (;;) {
+      const all = await readAll();
+      if (options.watch && process.stdout.isTTY) io.print('\x1b[H\x1b[2J\x1b[3J');
+      io.print(all.map((status) => showStatus(status, { all: options.all })).join('\n\n\n'));
+      if (!options.watch || io.json) {
+        io.result({ hosts: all });
+        return;
+      }
+      await sleep(1000);
+      checkInterrupted();
+    }
+  } finally {
+    await Promise.all([...targets.values()].map((target) => target.close()));
+  }
+}
