@@ -1,5 +1,6 @@
 import { chmod, copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { busyboxApplets } from '../../lib/busybox.js';
 import { run } from '../../lib/exec.js';
 import { exists, remove } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
@@ -33,12 +34,6 @@ async function putModule(from: string, to: string): Promise<void> {
 
 const plainName = (path: string): string => path.replace(/\.(xz|zst|gz)$/, '');
 
-/** Names of the applets of a busybox: `busybox --list` of the built program itself. */
-async function applets(busybox: string): Promise<string[]> {
-  const { stdout } = await run([busybox, '--list']);
-  return stdout.split('\n').filter((name) => /^[\w[.+-]+$/.test(name));
-}
-
 export interface InitramfsInput {
   system: GuestSystem;
   userland: Userland;
@@ -68,7 +63,7 @@ export async function makeInitramfs(input: InitramfsInput): Promise<string> {
   await symlink('bin/traffic', join(root, 'init'));
   const there = new Set<string>();
   for (const dir of ['bin', 'sbin', 'usr/bin', 'usr/sbin']) for (const name of await readdir(join(root, dir))) there.add(name);
-  for (const name of await applets(userland.busybox)) {
+  for (const name of await busyboxApplets(userland.busybox)) {
     // `ping` of ours prints what scenarios read; the tools under test come before any applet.
     if (!there.has(name)) await symlink('busybox', join(root, 'bin', name));
   }
