@@ -151,6 +151,10 @@ const flavourFields = z.strictObject({
       sysctls: z.record(z.string().regex(/^[a-z0-9_.]+$/), z.string()).default({}),
       /** FULLNAT's TCP option with the client's address: the setting that turns it off. */
       toa: z.string().optional(),
+      /** SNAT of IPv6 was seen to work. */
+      ipv6: z.boolean().default(false),
+      /** Services that its language has words for and that do not work (`broken` says why). */
+      refuses: z.array(z.enum(['nat', 'fullnat'])).default([]),
       /** Ports of a public address that SNAT uses. */
       ports: z.strictObject({ first: z.number().int(), last: z.number().int() }).default({ first: 1024, last: 65535 }),
     })

@@ -2,7 +2,13 @@ import type { Flavour } from '../../../lib/flavours/schema.js';
 import type { Fault } from '../../../lib/yaml.js';
 import type { Surroundings } from '../resolve/index.js';
 import type { GatewayFile } from '../schema/index.js';
+import { checkNextHops, checkOwn, checkPools, checkRoles, checkServiceAddresses } from './addresses.js';
+import { checkCapacity } from './capacity.js';
+import { checkAccess, checkHa, checkHosts } from './ha.js';
+import { checkLanguage, checkLimits } from './language.js';
+import { checkOrder } from './order.js';
 import { checkReferences } from './references.js';
+import { checkTuning } from './tuning.js';
 
 /** Rules across fields. Each says what it sees; nothing is changed. */
 
@@ -19,7 +25,7 @@ export type Rule = (file: GatewayFile, context: RuleContext, verdict: Verdict) =
 
 /** Names that must be there before anything else can be looked at. */
 const FIRST: readonly Rule[] = [checkReferences];
-const THEN: readonly Rule[] = [];
+const THEN: readonly Rule[] = [checkRoles, checkOwn, checkNextHops, checkPools, checkServiceAddresses, checkOrder, checkHosts, checkHa, checkAccess, checkTuning, checkCapacity, checkLanguage, checkLimits];
 
 export async function checkRules(file: GatewayFile, context: RuleContext): Promise<Verdict> {
   const verdict: Verdict = { errors: [], warnings: [] };
