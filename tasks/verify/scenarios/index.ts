@@ -3,7 +3,7 @@ import { chroute } from './chroute.js';
 import type { Scenario } from './context.js';
 import { debugLog } from './debug.js';
 import { kernelChecks } from './kernel-checks.js';
-import { keepalived, vrrp } from './keepalived.js';
+import { keepalived, keepalivedMarks, vrrp } from './keepalived.js';
 import { listing } from './listing.js';
 import { NAT_SNAT } from './nat-snat/index.js';
 import { nftSnat, rangePersistent } from './netfilter.js';
@@ -39,6 +39,7 @@ export const SCENARIOS: readonly Scenario[] = [
   fullnatBeside,
   listing,
   keepalived,
+  keepalivedMarks,
   reload,
   unload,
   kernelChecks,

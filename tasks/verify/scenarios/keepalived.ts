@@ -1,7 +1,9 @@
-import { renderKeepalived, type Vrrp } from '../../lib/gateway/keepalived.js';
-import { INSIDE, POOL, REMOTE, type NodeName } from '../lab/topology.js';
+import { besideKeepalived, renderKeepalived, type Vrrp } from '../../lib/gateway/keepalived.js';
+import { addAll } from '../../lib/gateway/steps.js';
+import { CLIENT, CLIENTS, INSIDE, INSIDE_NET, POOL, REMOTE, type NodeName } from '../lab/topology.js';
 import type { Context, Scenario, Subject } from './context.js';
-import { checkTranslated, noSnat } from './snat.js';
+import { onlyNatSnat } from './nat-snat/own.js';
+import { checkNoLeak, checkTranslated, noSnat } from './snat.js';
 
 /** The gateway configured by keepalived's own file, and two gateways that watch each other. */
 
@@ -48,6 +50,25 @@ export const keepalived: Scenario = {
     context.check('service in ipvsadm -ln', 'within 15 s', set ? (listed.stdout.split('\n')[3] ?? '').trim() : 'none', set);
     await context.serve('server', { tcp: [80] });
     checkTranslated(context, await context.connect('client', REMOTE, 80, { count: COUNT }), POOL, COUNT);
+  },
+};
+
+export const keepalivedMarks: Scenario = {
+  name: 'keepalived-marks',
+  claim: "keepalived's virtual_server fwmark sets up pools by source.",
+  notFor: (subject) => onlyNatSnat(subject) ?? noKeepalived(subject),
+  run: async (context) => {
+    const [first, second, third] = POOL;
+    const spec = context.spec({ snat: [{ from: `${CLIENT}/32`, pool: [first] }, { from: INSIDE_NET, pool: [second, third] }] });
+    await context.addresses('gateway', POOL.map((address) => ({ address, device: 'eth1' })));
+    for (const command of addAll(besideKeepalived(context.subject.language, spec))) await context.must('gateway', command);
+    await startKeepalived(context, 'gateway', renderKeepalived(context.subject.language, spec));
+    for (const mark of ['1', '2']) await until(context, 'gateway', 'ipvsadm -ln', new RegExp(`^FWM +${mark} `), 15);
+    await context.markConfigured();
+    await context.serve('server', { tcp: [80] });
+    checkTranslated(context, await context.connect('client', REMOTE, 80, { count: COUNT, from: CLIENT }), [first], COUNT);
+    checkTranslated(context, await context.connect('client', REMOTE, 80, { count: COUNT, from: CLIENTS[1] }), [second, third], COUNT);
+    await checkNoLeak(context, ['isp1']);
   },
 };
 

@@ -105,4 +105,13 @@ describe.skipIf(!hasKernel)('nat-snat (linux-headers-amd64, linux-source-6.1)', 
     expect(compiled.map((line) => line.split('/').pop())).toEqual(['ip_vs_core.o']);
     expect((await cli(['diff', 'nat-snat'], { cwd: dir, env })).stdout).toContain('+int build_kernel_test_symbol = 1;');
   });
+
+  it('packages what was compiled anew', async () => {
+    const again = (await cli(['nat-snat', '--json'], { cwd: dir, env })).json as BuildJson;
+    expect(again.stages.find(({ stage }) => stage === 'package')?.status).toBe('done');
+    const name = readdirSync(again.artifact).find((file) => file.startsWith('modules-') && file.endsWith('.tar.gz')) ?? '';
+    const packed = execFileSync('tar', ['-xzOf', join(again.artifact, name), '--wildcards', '*/ip_vs.ko'], { maxBuffer: 64 << 20 });
+    expect(sha256Of(packed)).toBe(sha256Of(readFileSync(module)));
+    expect(packed.includes('build_kernel_test_symbol')).toBe(true);
+  });
 });
