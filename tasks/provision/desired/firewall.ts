@@ -150,8 +150,8 @@ function families(context: Context): Family[] {
   }
   if (tools.ip6tables !== undefined) fromCommands(six, netfilter.filter(([program]) => program === 'ip6tables'));
   return [
-    { option: '-4' as const, name: 'netfilter', open: four, closed },
-    { option: '-6' as const, name: 'netfilter6', open: six, closed: new Map<string, Rule[]>() },
+    { option: '-4' as const, name: 'iptables', open: four, closed },
+    { option: '-6' as const, name: 'ip6tables', open: six, closed: new Map<string, Rule[]>() },
   ].filter(({ open }) => open.size > 0);
 }
 
@@ -163,10 +163,9 @@ export function firewall(context: Context): Part {
   ]);
   const hooks = all.flatMap(({ option, open }) => [...open.keys()].map((key) => [option, ...key.split(' '), ours(key.split(' ')[1] ?? '')]));
   resources.push(file('firewall', `${ETC}/hooks`, lines(hooks), 'jumps to those chains'));
-  const effects = all.flatMap(({ option, open }) =>
+  const effects = all.flatMap(({ name: program, open }) =>
     [...open].map(([key, rules]): Effect => {
       const [table = '', chain = ''] = key.split(' ');
-      const program = option === '-6' ? 'ip6tables' : 'iptables';
       return {
         id: `${program} ${table} ${chain}`,
         part: 'firewall',

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # iptables: chains of our own (BK-…), each replaced as a whole and at once by iptables-restore, and a jump to each from the
-# built-in chain. The host's own rules are never touched. Files: netfilter (open), netfilter.closed (nothing passes from
+# built-in chain. The host's own rules are never touched. Files: iptables and ip6tables (open), *.closed (nothing passes from
 # inside to outside), hooks (FAMILY TABLE CHAIN OURS).
 
 tables() { if [ "$1" = -6 ]; then echo ip6tables; else echo iptables; fi; }
@@ -13,10 +13,10 @@ chain_has() { # FAMILY TABLE CHAIN OURS
 
 netfilter_load() { # open|closed
     for family in -4 -6; do
-        case $family in -4) file=$CONF/netfilter ;; *) file=$CONF/netfilter6 ;; esac
+        program=$(tables $family)
+        file=$CONF/$program
         if [ "$1" = closed ]; then file=$file.closed; fi
         [ -f "$file" ] || continue
-        program=$(tables $family)
         if ! command -v "$program" >/dev/null 2>&1; then
             fault "$program is missing: nothing stops what leaves untranslated"
             continue

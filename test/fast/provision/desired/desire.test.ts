@@ -84,12 +84,12 @@ describe('dsnat-220 on EL6', () => {
   });
 
   it('stops what leaves outside with an inside source, the host’s own packets excepted', () => {
-    const open = text(desired, '/etc/build-kernel/netfilter').split('\n');
+    const open = text(desired, '/etc/build-kernel/iptables').split('\n');
     const postrouting = open.filter((line) => line.startsWith('-A BK-POSTROUTING'));
     expect(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.40.1 -j RETURN')).toBeGreaterThanOrEqual(0);
     expect(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.40.0/24 -o eth1 -j DROP')).toBe(-1);
     expect(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.0.0/16 -o eth1 -j DROP')).toBeGreaterThan(postrouting.indexOf('-A BK-POSTROUTING -s 192.168.40.1 -j RETURN'));
-    expect(text(desired, '/etc/build-kernel/netfilter.closed')).toContain('-A BK-FORWARD -i eth0 -o eth1 -j DROP');
+    expect(text(desired, '/etc/build-kernel/iptables.closed')).toContain('-A BK-FORWARD -i eth0 -o eth1 -j DROP');
   });
 
   it('claims what must be in effect', () => {
@@ -147,14 +147,14 @@ describe('iptables-snat on EL6', () => {
 
   it('has SNAT in a chain of its own, and no IPVS', async () => {
     const desired = await desire(spec, el6, plain);
-    expect(text(desired, '/etc/build-kernel/netfilter')).toContain('-A BK-POSTROUTING -s 192.168.40.0/24 -o eth1 -j SNAT --to-source 203.0.113.100-203.0.113.101 --persistent\n');
+    expect(text(desired, '/etc/build-kernel/iptables')).toContain('-A BK-POSTROUTING -s 192.168.40.0/24 -o eth1 -j SNAT --to-source 203.0.113.100-203.0.113.101 --persistent\n');
     expect(text(desired, '/etc/build-kernel/hooks')).toContain('-4 nat POSTROUTING BK-POSTROUTING\n');
     expect(at(desired, '/etc/build-kernel/rules')).toMatchObject({ kind: 'absent' });
     expect(claims(desired)).not.toContain('module ip_vs');
   });
 
   it('drops what conntrack cannot place and what no rule covers', async () => {
-    const open = text(await desire(spec, el6, plain), '/etc/build-kernel/netfilter').split('\n').filter((line) => line.startsWith('-A BK-FORWARD -i eth0 -o eth1'));
+    const open = text(await desire(spec, el6, plain), '/etc/build-kernel/iptables').split('\n').filter((line) => line.startsWith('-A BK-FORWARD -i eth0 -o eth1'));
     expect(open[0]).toBe('-A BK-FORWARD -i eth0 -o eth1 -m conntrack --ctstate INVALID -j DROP');
     expect(open[1]).toBe('-A BK-FORWARD -i eth0 -o eth1 -s 192.168.40.0/24 -j ACCEPT');
     expect(open.slice(2).every((line) => line.endsWith('-j DROP'))).toBe(true);
