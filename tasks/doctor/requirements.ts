@@ -116,6 +116,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('mke2fs', ['test'], 'disks of the hosts that are provisioned in tests', 'e2fsprogs'),
   program('mmdebstrap', ['test'], 'a Debian host to provision', 'mmdebstrap'),
   program('ssh', ['test'], 'how test hosts are reached', names('openssh-client', 'openssh-clients')),
+  program('shellcheck', ['test'], 'reads the scripts that hosts get', names('shellcheck', 'ShellCheck')),
+  program('keepalived', ['test'], 'reads the configuration that hosts get', 'keepalived'),
+  program('systemd-analyze', ['test'], 'reads the units that hosts get', 'systemd'),
+  program('unshare', ['test'], 'network namespaces to try a gateway in', 'util-linux'),
+  program('ip', ['test'], 'addresses and routes in those', names('iproute2', 'iproute')),
+  program('ethtool', ['test'], 'offloads of those', 'ethtool'),
   // Optional
   program('lbzip2', ['kernel'], 'unpacks a .tar.bz2 on all cores: 2 to 4 times faster', 'lbzip2', ['lbzip2'], true),
   program('ccache', ['kernel'], 'a second build in a third of the time', 'ccache', ['ccache'], true),

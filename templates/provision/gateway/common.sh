@@ -28,6 +28,8 @@ begin() {
     fi
 }
 
+# Names that begin with _ are theirs: a POSIX shell has no local ones, and callers loop over key and value.
+
 # remember LIST KEY VALUE: the first value of a key is what was there before us.
 remember() {
     if recall "$1" "$2" >/dev/null; then return 0; fi
@@ -37,9 +39,9 @@ remember() {
 # recall LIST KEY: prints the value; 1 when there is none.
 recall() {
     [ -f "$STATE/$1" ] || return 1
-    while IFS="$TAB" read -r key value; do
-        if [ "$key" = "$2" ]; then
-            printf '%s\n' "$value"
+    while IFS="$TAB" read -r _key _value; do
+        if [ "$_key" = "$2" ]; then
+            printf '%s\n' "$_value"
             return 0
         fi
     done <"$STATE/$1"
@@ -49,8 +51,8 @@ recall() {
 # forget LIST KEY
 forget() {
     [ -f "$STATE/$1" ] || return 0
-    while IFS="$TAB" read -r key value; do
-        if [ "$key" != "$2" ]; then printf '%s\t%s\n' "$key" "$value"; fi
+    while IFS="$TAB" read -r _key _value; do
+        if [ "$_key" != "$2" ]; then printf '%s\t%s\n' "$_key" "$_value"; fi
     done <"$STATE/$1" >"$STATE/$1.new"
     mv "$STATE/$1.new" "$STATE/$1"
 }
@@ -58,8 +60,8 @@ forget() {
 # has FILE LINE: the file has exactly this line.
 has() {
     [ -f "$1" ] || return 1
-    while read -r each; do
-        if [ "$each" = "$2" ]; then return 0; fi
+    while read -r _each; do
+        if [ "$_each" = "$2" ]; then return 0; fi
     done <"$1"
     return 1
 }

@@ -3,8 +3,9 @@
 
 loaded() {
     [ -d "/sys/module/$1" ] && return 0
-    while read -r module _; do
-        if [ "$module" = "$1" ]; then return 0; fi
+    [ -r /proc/modules ] || return 1
+    while read -r _each _rest; do
+        if [ "$_each" = "$1" ]; then return 0; fi
     done </proc/modules
     return 1
 }

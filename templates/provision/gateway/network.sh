@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Addresses, routes and MTU. Only what is not there already is added, and only what was added is taken away.
+# Addresses, routes and MTU. Only what is not there already is added, and only what was added is taken away: what was there
+# at first is remembered as "=".
 
 present() { # ADDRESS DEVICE
     case "$(ip -o addr show dev "$2" 2>/dev/null)" in *" ${1%/*}/"*) return 0 ;; esac
@@ -12,9 +13,9 @@ links_start() {
             fault "there is no interface $device"
             continue
         fi
-        if [ "$mtu" != - ] && [ "$(cat "/sys/class/net/$device/mtu")" != "$mtu" ]; then
+        if [ "$mtu" != - ]; then
             remember mtus "$device" "$(cat "/sys/class/net/$device/mtu")"
-            ip link set dev "$device" mtu "$mtu" || fault "$device does not take an MTU of $mtu"
+            [ "$(cat "/sys/class/net/$device/mtu")" = "$mtu" ] || ip link set dev "$device" mtu "$mtu" || fault "$device does not take an MTU of $mtu"
         fi
         ip link set dev "$device" up || fault "$device does not come up"
     done <"$CONF/links"
@@ -24,8 +25,8 @@ addresses_prune() {
     [ -f "$STATE/addresses" ] || return 0
     cp "$STATE/addresses" "$STATE/addresses.old"
     while IFS="$TAB" read -r address device; do
-        if [ "$1" != all ] && has "$CONF/addresses" "$address $device"; then continue; fi
-        ip addr del "$address" dev "$device" 2>/dev/null
+        if [ "$1" != all ] && has "$CONF/addresses" "$address"; then continue; fi
+        [ "$device" = = ] || ip addr del "${address% *}" dev "$device" 2>/dev/null
         forget addresses "$address"
     done <"$STATE/addresses.old"
     rm -f "$STATE/addresses.old"
@@ -34,8 +35,11 @@ addresses_prune() {
 addresses_start() {
     addresses_prune
     while read -r address device; do
-        present "$address" "$device" && continue
-        if ip addr add "$address" dev "$device"; then remember addresses "$address" "$device"; else fault "$device does not take the address $address"; fi
+        if present "$address" "$device"; then
+            remember addresses "$address $device" =
+            continue
+        fi
+        if ip addr add "$address" dev "$device"; then remember addresses "$address $device" "$device"; else fault "$device does not take the address $address"; fi
     done <"$CONF/addresses"
 }
 
@@ -49,8 +53,12 @@ routes_prune() {
         if [ "$1" != all ] && has "$CONF/routes" "$key"; then continue; fi
         # shellcheck disable=SC2086
         set -- "$1" $key
+        case $was in
+        =) ;;
+        none) ip "$2" route del "$3" via "$4" dev "$5" 2>/dev/null ;;
         # shellcheck disable=SC2086
-        if [ "$was" = none ]; then ip "$2" route del "$3" via "$4" dev "$5" 2>/dev/null; else ip "$2" route replace $was 2>/dev/null; fi
+        *) ip "$2" route replace $was 2>/dev/null ;;
+        esac
         forget routes "$key"
     done <"$STATE/routes.old"
     rm -f "$STATE/routes.old"
@@ -59,7 +67,10 @@ routes_prune() {
 routes_start() {
     routes_prune
     while read -r family destination via device; do
-        if [ -n "$(ip "$family" route show "$destination" via "$via" dev "$device" 2>/dev/null)" ]; then continue; fi
+        if [ -n "$(ip "$family" route show "$destination" via "$via" dev "$device" 2>/dev/null)" ]; then
+            remember routes "$family $destination $via $device" =
+            continue
+        fi
         was=$(route_now "$family" "$destination")
         if ip "$family" route replace "$destination" via "$via" dev "$device"; then
             remember routes "$family $destination $via $device" "${was:-none}"

@@ -29,10 +29,10 @@ offloads_start() { # [DEVICE]
     while read -r device feature name value; do
         if [ -n "$1" ] && [ "$device" != "$1" ]; then continue; fi
         was=$(feature_now "$device" "$name")
-        [ "$was" = "$value" ] && continue
         # What the driver does not know is off.
-        if [ -z "$was" ] && [ "$value" = off ]; then continue; fi
-        remember offloads "$device $feature" "${was:-off}"
+        : "${was:=off}"
+        remember offloads "$device $feature" "$was"
+        [ "$was" = "$value" ] && continue
         ethtool -K "$device" "$feature" "$value" >/dev/null 2>&1
         now=$(feature_now "$device" "$name")
         if [ "$now" != "$value" ]; then fault "$feature of $device is ${now:-unknown}, not $value"; fi
@@ -45,8 +45,8 @@ offloads_start() { # [DEVICE]
             fault "$device does not tell the size of its $way ring"
             continue
         fi
-        [ "$was" = "$size" ] && continue
         remember rings "$device $way" "$was"
+        [ "$was" = "$size" ] && continue
         ethtool -G "$device" "$way" "$size" >/dev/null 2>&1
         now=$(ring "$device" "$way" now)
         if [ "$now" != "$size" ]; then fault "the $way ring of $device has $now entries, not $size"; fi

@@ -15,8 +15,9 @@ sysctl_set() {
         return 0
     fi
     was=$(folded "$(cat "$file")")
-    if [ "$was" = "$2" ]; then return 0; fi
+    # Remembered also when it is the same: another may change it later, and that is not what was here before.
     remember sysctls "$1" "$was"
+    if [ "$was" = "$2" ]; then return 0; fi
     echo "$2" >"$file" 2>/dev/null
     now=$(folded "$(cat "$file")")
     if [ "$now" != "$2" ]; then fault "$1 is $now, not $2"; fi

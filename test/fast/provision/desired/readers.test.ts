@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { desire } from '../../../../tasks/provision/desired/index.js';
 import type { Desired, Gateway } from '../../../../tasks/provision/types.js';
@@ -37,24 +37,24 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(all.dir, { recursive: true, force: true }));
 
-/** Every shell script that is put on a host or run there. */
+/** Every shell script that is put on a host or run there, once. */
 async function scripts(): Promise<string[]> {
-  const found: string[] = [];
+  const found = new Map<string, string>();
   for (const { files } of hosts) {
     for (const [path, at] of files) {
       const text = await readFile(at, 'utf8');
       const sourced = /\.sh$|gateway\.conf$|\/sysconfig\/|\/rules(\.clear)?$|^\/(activate|deactivate|restored)$/.test(path);
-      if (sourced || text.startsWith('#!/bin/sh')) found.push(at);
+      if (sourced || text.startsWith('#!/bin/sh')) found.set(`${basename(path)} ${text}`, found.get(`${basename(path)} ${text}`) ?? at);
     }
   }
-  return found;
+  return [...found.values()];
 }
 
 describe('shells', () => {
-  it.each([['sh', '-n'], ['dash', '-n'], ['busybox', 'sh', '-n']])('%s %s %s finds no fault', async (...shell) => {
-    const [program, ...options] = shell.filter(Boolean);
+  it.each(['sh -n', 'dash -n', 'busybox sh -n'])('%s finds no fault', async (shell) => {
+    const [program, ...options] = shell.split(' ');
     const list = await scripts();
-    expect(list.length).toBeGreaterThan(60);
+    expect(list.length).toBeGreaterThan(30);
     for (const path of list) await execa(program ?? 'sh', [...options, path]);
   });
 

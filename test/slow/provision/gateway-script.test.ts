@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { desire } from '../../../tasks/provision/desired/index.js';
+import type { Desired, Gateway } from '../../../tasks/provision/types.js';
+import { el6, gateway } from '../../fast/provision/desired/support/fixtures.js';
+import { artifacts, writeOut, type Artifacts } from '../../fast/provision/desired/support/rendered.js';
+
+/** The gateway script, run: a client, a gateway and a server in network namespaces, SNAT by iptables. */
+
+/** A shell in namespaces of its own; commands go in, what they print and their status come out. */
+class Lab {
+  private readonly shell: ChildProcessWithoutNullStreams;
+  private count = 0;
+  private output = '';
+
+  constructor() {
+    this.shell = spawn('unshare', ['-rnm', 'sh'], { env: { ...process.env, LC_ALL: 'C' } });
+    this.shell.stdout.on('data', (data: Buffer) => {
+      this.output += data.toString();
+    });
+    this.shell.stderr.on('data', (data: Buffer) => {
+      this.output += data.toString();
+    });
+  }
+
+  async sh(script: string): Promise<{ status: number; text: string }> {
+    this.count += 1;
+    const mark = `== ${String(this.count)} ends`;
+    this.output = '';
+    this.shell.stdin.write(`{ ${script}\n} </dev/null; echo "${mark} $?"\n`);
+    const end = Date.now() + 60_000;
+    for (;;) {
+      const found = new RegExp(`${mark} (\\d+)\n`).exec(this.output);
+      if (found) return { status: Number(found[1]), text: this.output.slice(0, found.index).trim() };
+      if (Date.now() > end) throw new Error(`no end of: ${script}\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async must(script: string): Promise<string> {
+    const { status, text } = await this.sh(script);
+    if (status !== 0) throw new Error(`${script}\nended with ${String(status)}: ${text}`);
+    return text;
+  }
+
+  end(): void {
+    this.shell.stdin.end();
+    this.shell.kill('SIGKILL');
+  }
+}
+
+const CLIENT = `const net = require('net'); const s = net.connect({ host: '198.51.100.80', port: 80, timeout: 1500 });
+s.on('data', (data) => { console.log(String(data).trim()); process.exit(0); });
+for (const bad of ['error', 'timeout']) s.on(bad, () => { console.log('none'); process.exit(0); });`;
+/** Says who asks, then once more for every line it gets. */
+const SERVER = `require('net').createServer((s) => { s.on('error', () => {}); s.write(s.remoteAddress + '\\n'); s.on('data', () => s.write(s.remoteAddress + '\\n')); }).listen(80, '198.51.100.80', () => require('fs').writeFileSync(process.argv[2], ''));`;
+/** Stays connected, asks when a file appears, and says what came back. */
+const STAYER = `const fs = require('fs'); const [, , said, ask] = process.argv; const s = require('net').connect(80, '198.51.100.80'); let n = 0;
+s.on('data', (data) => fs.appendFileSync(said, String(data)));
+setInterval(() => { if (fs.existsSync(ask + n)) { n += 1; s.write('x\\n'); } }, 50);`;
+
+let all: Artifacts;
+let lab: Lab;
+let conf: string;
+let desired: Desired;
+let shell = 'dash';
+let before: Record<'addresses' | 'rules' | 'settings' | 'routes' | 'offloads', string>;
+
+const snat = (pool: readonly string[]): Gateway['snat'] => [{ from: '192.168.40.0/24', pool, persistent: true }];
+const spec = (change: Partial<Gateway> = {}): Gateway =>
+  gateway({
+    flavour: 'iptables-snat',
+    language: 'iptables',
+    interfaces: [
+      { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], routes: [], mtu: 1400 },
+      { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateway: '203.0.113.1', routes: [] },
+    ],
+    snat: snat(['203.0.113.100', '203.0.113.101']),
+    tuning: {
+      ...gateway().tuning,
+      irq: { policy: 'none', irqbalance: 'keep' },
+      // A user's namespace may not steer.
+      rps: false, offloads: { eth0: { gro: 'off' }, eth1: { gro: 'off', tso: 'off' } },
+    },
+    ...change,
+  });
+
+/** Renders a gateway into the folder that the script reads. */
+async function render(change: Partial<Gateway> = {}): Promise<void> {
+  desired = await desire(spec(change), el6, all.iptables);
+  const root = join(all.dir, 'host');
+  await rm(root, { recursive: true, force: true });
+  await writeOut(desired, root);
+  await mkdir(conf, { recursive: true });
+  await cp(join(root, 'etc/build-kernel'), conf, { recursive: true, force: true });
+  await cp(join(root, 'etc/build-kernel/hooks'), join(conf, 'hooks'), { force: true });
+}
+
+const gw = (command: string): string => `ip netns exec gw env BUILD_KERNEL_CONF=${conf} BUILD_KERNEL_STATE=/run/bk ${command}`;
+const run = (action: string): Promise<{ status: number; text: string }> => lab.sh(gw(`${shell} ${conf}/gateway ${action}`));
+const ask = (): Promise<string> => lab.must(`ip netns exec client node ${all.dir}/client.cjs`);
+const leaked = async (): Promise<number> => Number(await lab.must(`ip netns exec server iptables -t raw -nvxL PREROUTING | awk '/192.168.0.0/ { print $1 }'`));
+
+async function look(): Promise<typeof before> {
+  return {
+    addresses: await lab.must('ip -n gw -o addr show | grep -v inet6 | sed "s/ *valid_lft.*//"'),
+    rules: await lab.must('ip netns exec gw iptables-save | grep -v "^#" | sed "s/\\[.*//"'),
+    settings: await lab.must('ip netns exec gw sh -c "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/eth1/rp_filter /sys/class/net/*/mtu"'),
+    offloads: await lab.must('ip netns exec gw sh -c "ethtool -k eth0; ethtool -k eth1"'),
+    routes: await lab.must('ip -n gw route show'),
+  };
+}
+
+/** Effects that do not hold, as what was seen. */
+async function drift(): Promise<string[]> {
+  const found: string[] = [];
+  for (const { id, probe, expect: wanted, part } of desired.effects) {
+    if (part === 'kernel') continue;
+    const { text } = await lab.sh(gw(`sh -c '${probe.replaceAll('/etc/build-kernel', conf).replaceAll("'", "'\\''")}'`));
+    const holds = 'equals' in wanted ? text === wanted.equals : 'oneOf' in wanted ? wanted.oneOf.includes(text) : 'lines' in wanted ? wanted.lines.every((line) => text.split('\n').includes(line)) : new RegExp(wanted.matches).test(text);
+    if (!holds) found.push(`${id}: ${text}`);
+  }
+  return found;
+}
+
+describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
+  beforeAll(async () => {
+    shell = which;
+    all = await artifacts();
+    conf = join(all.dir, 'conf');
+    lab = new Lab();
+    await lab.must('mount -t tmpfs tmpfs /run');
+    for (const name of ['client', 'gw', 'server']) await lab.must(`ip netns add ${name}; ip -n ${name} link set lo up`);
+    await lab.must('ip link add eth0 netns client type veth peer name eth0 netns gw; ip link add eth0 netns server type veth peer name eth1 netns gw');
+    await lab.must('ip -n client addr add 192.168.40.10/24 dev eth0; ip -n client link set eth0 up; ip -n gw addr add 192.168.40.1/24 dev eth0; ip -n gw link set eth0 up; ip -n client route add default via 192.168.40.1');
+    await lab.must('ip -n server addr add 203.0.113.1/24 dev eth0; ip -n server link set eth0 up; ip -n server addr add 198.51.100.80/32 dev lo; ip -n server route add 192.168.0.0/16 via 203.0.113.2; ip -n gw link set eth1 up');
+    // The host had forwarding on already, a rule of its own, and an address on the outside device.
+    await lab.must('ip netns exec gw sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward; iptables -A FORWARD -s 192.0.2.1 -j DROP; iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -j RETURN"; ip -n gw addr add 203.0.113.2/24 dev eth1; ip -n gw addr add 203.0.113.77/24 dev eth1; ip -n gw route add default via 203.0.113.1');
+    await lab.must('ip netns exec server iptables -t raw -A PREROUTING -s 192.168.0.0/16');
+    for (const [name, text] of Object.entries({ client: CLIENT, server: SERVER, stayer: STAYER })) await writeFile(join(all.dir, `${name}.cjs`), text);
+    await lab.must(`ip netns exec server node ${all.dir}/server.cjs ${all.dir}/ready & sleep 0.1; while [ ! -e ${all.dir}/ready ]; do sleep 0.1; done`);
+    await render();
+    before = await look();
+  }, 120_000);
+  afterAll(async () => {
+    lab.end();
+    await rm(all.dir, { recursive: true, force: true });
+  });
+
+  it('leaks without a gateway: the test can see it', async () => {
+    expect(await ask()).toBe('192.168.40.10');
+    expect(await leaked()).toBeGreaterThan(0);
+    await lab.must('ip netns exec server iptables -t raw -Z');
+  });
+
+  it('guard lets nothing pass before the gateway is started', async () => {
+    expect(await run('guard')).toMatchObject({ status: 0 });
+    expect(await ask()).toBe('none');
+    expect(await leaked()).toBe(0);
+    expect((await run('status')).status).toBe(1);
+  });
+
+  it('start makes it a gateway, and every effect holds', async () => {
+    expect(await run('start')).toMatchObject({ status: 0, text: '' });
+    expect(['203.0.113.100', '203.0.113.101']).toContain(await ask());
+    expect(await leaked()).toBe(0);
+    expect(await drift()).toEqual([]);
+  });
+
+  it('started again, it changes nothing', async () => {
+    const first = await look();
+    expect(await run('start')).toMatchObject({ status: 0, text: '' });
+    expect(await look()).toEqual(first);
+  });
+
+  it('what others undo is seen, and put back by settle', async () => {
+    await lab.must('ip -n gw addr del 203.0.113.100/32 dev eth1; ip netns exec gw sh -c "echo 0 >/proc/sys/net/ipv4/ip_forward; ethtool -K eth1 gro on"');
+    const seen = await drift();
+    expect(seen.map((line) => line.replace(/:.*/, '')).sort()).toEqual(['address 203.0.113.100', 'offload eth1 gro', 'sysctl net.ipv4.ip_forward']);
+    expect(await run('settle')).toMatchObject({ status: 0, text: '' });
+    expect(await drift()).toEqual([]);
+  });
+
+  it('reload with another pool keeps open connections and the host’s own addresses', async () => {
+    const [said, question] = [join(all.dir, 'said'), join(all.dir, 'ask')];
+    await lab.must(`ip netns exec client node ${all.dir}/stayer.cjs ${said} ${question} & i=0; while [ ! -s ${said} ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done; cat ${said}`);
+    await render({ snat: snat(['203.0.113.102']) });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect(await ask()).toBe('203.0.113.102');
+    expect(await drift()).toEqual([]);
+    const addresses = (await look()).addresses;
+    expect(addresses).toContain('203.0.113.77/24');
+    expect(addresses).toContain('203.0.113.2/24');
+    expect(addresses).not.toContain('203.0.113.100/');
+    await lab.must(`touch ${question}0; sleep 1`);
+    expect((await lab.must(`cat ${said}`)).split('\n')).toHaveLength(2);
+    expect(await leaked()).toBe(0);
+  });
+
+  it('a value that does not take is a failure that is said', async () => {
+    await render({ tuning: { ...spec().tuning, offloads: { eth0: { lro: 'on' } } } });
+    const { status, text } = await run('reload');
+    expect(status).toBe(1);
+    expect(text).toContain('lro of eth0 is');
+    await render({ snat: snat(['203.0.113.102']) });
+    expect((await run('reload')).status).toBe(0);
+  });
+
+  it('stop lets nothing pass', async () => {
+    expect(await run('stop')).toMatchObject({ status: 0 });
+    expect(await ask()).toBe('none');
+    expect(await leaked()).toBe(0);
+  });
+
+  it('remove leaves the host as it was', async () => {
+    expect(await run('remove')).toMatchObject({ status: 0 });
+    expect(await look()).toEqual(before);
+    expect(await ask()).toBe('192.168.40.10');
+  });
+
+  it('forgets what was there before an earlier boot', async () => {
+    expect((await run('start')).status).toBe(0);
+    await lab.must('echo another >/run/bk/boot');
+    expect((await run('status')).status).toBe(1);
+  });
+});
