@@ -53,10 +53,10 @@ routes_prune() {
         if [ "$1" != all ] && has "$CONF/routes" "$key"; then continue; fi
         # shellcheck disable=SC2086
         set -- "$1" $key
+        # shellcheck disable=SC2086
         case $was in
         =) ;;
         none) ip "$2" route del "$3" via "$4" dev "$5" 2>/dev/null ;;
-        # shellcheck disable=SC2086
         *) ip "$2" route replace $was 2>/dev/null ;;
         esac
         forget routes "$key"

@@ -59,7 +59,7 @@ describe('dsnat-220 on EL6', () => {
       expect(rules).toContain(`\nipvsadm -A ${protocol} 0.0.0.0:0 -s rr\n`);
       for (const last of [100, 101, 102]) expect(rules).toContain(`\nipvsadm -P ${protocol} 0.0.0.0:0 -z 203.0.113.${String(last)}\n`);
     }
-    expect(text(desired, '/etc/build-kernel/rules.clear')).toContain('\nipvsadm -C\n');
+    expect(text(desired, '/etc/build-kernel/rules.clear')).toContain('\nipvsadm -D -t 0.0.0.0:0\n');
   });
 
   it('starts from rc links, in the order guard, network, gateway, and from a block in rc.local', () => {
