@@ -15,6 +15,8 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin
 export PATH
 # ROOT is the prefix of every path: empty on a host, a folder for an image. PROC and SYNC are for tests.
 ROOT=${ROOT:-}
+# An image: nothing of it runs, so nothing is tried.
+OFFLINE=${OFFLINE-$ROOT}
 PROC=${PROC:-/proc}
 SYNC=${SYNC:-sync}
 HOME_DIR=$ROOT/var/lib/build-kernel

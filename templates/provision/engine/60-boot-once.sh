@@ -48,7 +48,7 @@ bytes() {
 }
 
 boot_possible() {
-  [ "$method" != none ] && [ -z "$ROOT" ] || return 0
+  [ "$method" != none ] && [ -z "$OFFLINE" ] || return 0
   case $method in
     legacy) [ -d "${environment%/*}" ] || fail "$REFUSED" "refused: there is no ${environment%/*}" ;;
     redhat)
@@ -61,24 +61,25 @@ boot_possible() {
       ;;
     *) fail "$REFUSED" "refused: boot loader $method" ;;
   esac
-  plain_disk "${environment%/*}" || fail "$REFUSED" "refused: ${environment%/*} is on LVM, RAID, encryption or a file system that GRUB cannot write to, so that a failed kernel would be booted again and again"
+  [ -n "$ROOT" ] || plain_disk "${environment%/*}" || fail "$REFUSED" "refused: ${environment%/*} is on LVM, RAID, encryption or a file system that GRUB cannot write to, so that a failed kernel would be booted again and again"
+}
+
+# in_place BLOCK-SIZE BLOCK: standard input over what is there. By way of a file: dd takes a pipe's first write for all.
+in_place() {
+  cat >"$RUN/environment" && dd if="$RUN/environment" of="$environment" bs="$1" seek="$2" conv=notrunc 2>/dev/null && settle "$environment"
 }
 
 write_number() {
-  printf '%s\n\n\n\n\n\n\n\n\n\n' "$1" | head -c 10 | dd of="$environment" bs=10 count=1 conv=notrunc 2>/dev/null && settle "$environment"
+  printf '%s\n\n\n\n\n\n\n\n\n\n' "$1" | head -c 10 | in_place 10 0
 }
 
-# byte VALUE: one byte
-byte() {
-  # shellcheck disable=SC2059
-  printf "\\$(printf %03o "$1")"
-}
-
-# Low byte of the saved number stays.
+# write_word ENTRY FLAG: the low byte, the saved number, stays.
 write_word() {
   # shellcheck disable=SC2046
   set -- "$1" "$2" $(bytes "$environment" 524 1)
-  { byte "$3" && byte "$1" && byte "$2" && byte 0; } | dd of="$environment" bs=4 seek=131 count=1 conv=notrunc 2>/dev/null && settle "$environment"
+  [ $# -eq 3 ] || return 1
+  # shellcheck disable=SC2059
+  printf "\\$(printf %03o "$3")\\$(printf %03o "$1")\\$(printf %03o "$2")\\000" | in_place 4 131
 }
 
 # grubenv with next_entry=$1, or without when it is empty.
@@ -93,12 +94,12 @@ write_environment() {
 "
   hashes=$(printf '%1024s' '' | tr ' ' '#')
   [ ${#kept} -le 1024 ] || return 1
-  printf '%s%s' "$kept" "$hashes" | head -c 1024 | dd of="$environment" bs=1024 count=1 conv=notrunc 2>/dev/null && settle "$environment"
+  printf '%s%s' "$kept" "$hashes" | head -c 1024 | in_place 1024 0
 }
 
 # Before the menu that relies on it.
 boot_prepare() {
-  [ "$method" != none ] && [ -z "$ROOT" ] || return 0
+  [ "$method" != none ] && [ -z "$OFFLINE" ] || return 0
   if [ ! -e "$RUN/env.old" ] && [ ! -e "$RUN/env.absent" ]; then
     case $method in
       legacy) if [ -e "$environment" ]; then cp -a "$environment" "$RUN/env.new" && mv -f "$RUN/env.new" "$RUN/env.old"; else : >"$RUN/env.absent"; fi || return 1 ;;
@@ -117,6 +118,7 @@ boot_prepare() {
 }
 
 boot_once() {
+  [ "$method" = none ] || [ -f "$environment" ] || return 1
   case $method in
     none) return 0 ;;
     legacy)
@@ -138,7 +140,7 @@ boot_once() {
 }
 
 boot_cancel() {
-  [ "$method" != none ] && [ -z "$ROOT" ] && [ -f "$environment" ] || return 0
+  [ "$method" != none ] && [ -z "$OFFLINE" ] && [ -f "$environment" ] || return 0
   [ -e "$RUN/env.old" ] || [ -e "$RUN/env.absent" ] || return 0
   case $method in
     legacy) write_number "$stock_entry" ;;
@@ -153,7 +155,7 @@ boot_cancel() {
 
 # When no menu of ours relies on it any more.
 boot_restore() {
-  [ "$method" != none ] && [ -z "$ROOT" ] || return 0
+  [ "$method" != none ] && [ -z "$OFFLINE" ] || return 0
   case $method in
     legacy)
       if [ -e "$RUN/env.absent" ]; then

@@ -65,7 +65,7 @@ confirm() {
   case $STATE in
     confirmed) ;;
     tried) this_boot || fail "$WRONG_STATE" "run $ID was tried in an earlier boot: it is not confirmed" ;;
-    applied) [ -n "$ROOT" ] || fail "$WRONG_STATE" "run $ID was applied but not tried" ;;
+    applied) [ -n "$OFFLINE" ] || fail "$WRONG_STATE" "run $ID was applied but not tried" ;;
     *) fail "$WRONG_STATE" "run $ID is $STATE: it cannot be confirmed" ;;
   esac
   if [ "$STATE" != confirmed ]; then

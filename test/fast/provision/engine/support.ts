@@ -44,6 +44,8 @@ export class Host {
   constructor(
     readonly scratch: string,
     private readonly shell: Shell,
+    /** Its root is a running system's, not an image's. */
+    private readonly running = false,
   ) {
     this.root = mkdtempSync(join(scratch, 'root-'));
     this.proc = mkdtempSync(join(scratch, 'proc-'));
@@ -102,6 +104,7 @@ export class Host {
       PATH: `${path}${path === '' ? '' : ':'}${this.shell.path ?? '/usr/bin:/bin'}`,
       ROOT: this.root,
       PROC: this.proc,
+      ...(this.running ? { OFFLINE: '' } : {}),
       SYNC: 'true',
       WHO: 'test',
       ...extra,
