@@ -10,7 +10,7 @@ export interface SshSettings extends SshAccess {
 }
 
 /** EL6's sshd: RSA host keys with SHA-1, these key exchanges, CBC ciphers. `+` adds to what the client offers by itself. */
-const LEGACY: readonly string[] = [
+export const OLD_ALGORITHMS: readonly string[] = [
   'HostKeyAlgorithms=+ssh-rsa',
   'PubkeyAcceptedAlgorithms=+ssh-rsa',
   'KexAlgorithms=+diffie-hellman-group14-sha1,diffie-hellman-group1-sha1,diffie-hellman-group-exchange-sha1',
@@ -37,7 +37,7 @@ export function sshOptions(settings: SshSettings, socket: string, interactive: b
     'ForwardX11=no',
     'ClearAllForwardings=yes',
     'PermitLocalCommand=no',
-    ...(settings.oldAlgorithms ? LEGACY : []),
+    ...(settings.oldAlgorithms ? OLD_ALGORITHMS : []),
   ];
   return [
     ...(settings.config === undefined ? [] : ['-F', settings.config]),
