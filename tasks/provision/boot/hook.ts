@@ -62,9 +62,9 @@ export function hookResources(facts: Pick<HostFacts, 'init' | 'rcFolder'>): Reso
     const folder = '/etc/systemd/system';
     return [
       { kind: 'file', path: `${folder}/build-kernel-boot.service`, content: BOOT_UNIT, mode: 0o644, part, why },
-      { kind: 'file', path: `${folder}/build-kernel-guard.service`, content: GUARD_UNIT, mode: 0o644, part, why },
+      { kind: 'file', path: `${folder}/build-kernel-confirm.service`, content: GUARD_UNIT, mode: 0o644, part, why },
       { kind: 'link', path: `${folder}/sysinit.target.wants/build-kernel-boot.service`, to: '../build-kernel-boot.service', part, why },
-      { kind: 'link', path: `${folder}/sysinit.target.wants/build-kernel-guard.service`, to: '../build-kernel-guard.service', part, why },
+      { kind: 'link', path: `${folder}/sysinit.target.wants/build-kernel-confirm.service`, to: '../build-kernel-confirm.service', part, why },
     ];
   }
   return [

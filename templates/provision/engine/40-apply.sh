@@ -65,7 +65,8 @@ operations() {
     if [ "$before" != absent ] || [ -e "$ROOT$path" ] || [ -L "$ROOT$path" ]; then
       look "$ROOT$path"
       if [ "$kind" != initramfs ]; then
-        [ "$S" != "$after" ] || continue
+        # The same content before and after: its mode changes.
+        [ "$S" != "$after" ] || [ "$before" = "$after" ] || continue
         [ "$S" = "$before" ] || fail "$CHANGED" "changed since the plan was made: $path"
       fi
     fi

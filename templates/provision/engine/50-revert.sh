@@ -43,7 +43,7 @@ undo() {
   beside=${target%/*}/.build-kernel.$n~
   if [ "$before" = absent ] && [ ! -e "$target" ] && [ ! -L "$target" ]; then return 0; fi
   look "$target"
-  [ "$S" != "$before" ] || return 0
+  [ "$S" != "$before" ] || [ "$before" = "$after" ] || return 0
   keep_foreign
   case $before in
     absent) rm -f "$target" ;;

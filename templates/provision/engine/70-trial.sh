@@ -18,8 +18,8 @@ this_boot() {
 # A guard that outlives the connection it is started from.
 start_guard() {
   [ -z "$ROOT" ] || return 0
-  if [ -d /run/systemd/system ] && [ -f /etc/systemd/system/build-kernel-guard.service ]; then
-    systemctl daemon-reload && systemctl --no-block restart build-kernel-guard.service && return 0
+  if [ -d /run/systemd/system ] && [ -f /etc/systemd/system/build-kernel-confirm.service ]; then
+    systemctl daemon-reload && systemctl --no-block restart build-kernel-confirm.service && return 0
   fi
   if command -v setsid >/dev/null 2>&1; then starter=setsid; else starter=nohup; fi
   $starter sh "$HOME_DIR/engine" guard </dev/null >/dev/null 2>&1 3<&- &
