@@ -134,7 +134,7 @@ export class Host {
       '-qmp', `unix:${this.monitorSocket},server=on,wait=off`,
       '-drive', `file=${disk},format=qcow2,if=none,id=disk,cache=writeback`,
       '-device', image.bus === 'ide' ? 'ide-hd,drive=disk' : 'virtio-blk-pci,drive=disk',
-      '-netdev', `user,id=management,net=${MANAGEMENT},dhcpstart=${MANAGEMENT_ADDRESS},restrict=on,hostfwd=tcp:127.0.0.1:${String(ssh.port)}-${MANAGEMENT_ADDRESS}:22`,
+      '-netdev', `user,id=management,net=${MANAGEMENT},dhcpstart=${MANAGEMENT_ADDRESS},ipv6=off,restrict=on,hostfwd=tcp:127.0.0.1:${String(ssh.port)}-${MANAGEMENT_ADDRESS}:22`,
       '-device', `${nic},netdev=management,mac=52:54:00:0b:ff:01,romfile=`,
       ...(options.network ?? []),
       '-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng',
