@@ -52,6 +52,6 @@ export async function giveAddresses(host: Host, network: HostNetwork, name: 'gat
     }
     script.push(`ifup ${nic}`);
   }
-  await host.run(script.join('\n'));
+  await host.run([...script, 'sync'].join('\n'));
   return names;
 }
