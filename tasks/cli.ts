@@ -222,6 +222,20 @@ command('source <artifact>', 'pack the complete corresponding source of an artif
   .option('--file <tar>', 'the tar to write (default: NAME-RELEASE-source.tar here)')
   .addHelpText('after', examples(['source artifacts/dsnat-220']));
 
+command('check [file]', 'is gateway.yaml valid, what is to be thought about, and what will the tools of its flavour be told', [], async (io, [file], options) => {
+  const { check } = await import('./provision/spec/commands/check.js');
+  const host = options['host'] as string | undefined;
+  await check(io, typeof file === 'string' ? file : 'gateway.yaml', { strict: options['strict'] === true, ...(host === undefined ? {} : { host }) });
+})
+  .option('--host <name>', 'only this host of the file')
+  .option('--strict', 'warnings are failures')
+  .addHelpText('after', examples(['check', 'check gateway.yaml --host gw1', 'check gateway.yaml --strict --json']));
+
+command('schema', 'JSON Schema of gateway.yaml, for editors', [], async (io) => {
+  const { schema } = await import('./provision/spec/commands/schema.js');
+  schema(io);
+}).addHelpText('after', examples(['schema > gateway.schema.json']));
+
 command('doctor', "what this machine lacks, and its package manager's command for it", ['places'], async (io, _args, options) => {
   const { doctorCommand } = await import('./doctor/command.js');
   await doctorCommand(io, {

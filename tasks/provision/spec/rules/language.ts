@@ -77,7 +77,7 @@ export const checkLimits: Rule = (file, { flavour }, { warnings }) => {
     if (ports !== undefined) warnings.push(say(['flavour'], `${flavour.name}: ${ports}`));
     const { toa } = flavour.gateway;
     const fullnat = file.services.findIndex(({ mode }) => mode === 'fullnat');
-    if (toa !== undefined && fullnat >= 0 && !Object.hasOwn(file.tuning.sysctls, toa)) warnings.push(say(['services', fullnat], `FULLNAT's option with the client's address stays on for its real servers, and tells servers outside the inside address of every client; tuning.sysctls: {${toa}: 0} turns it off`));
+    if (toa !== undefined && Object.hasOwn(flavour.broken, 'privacy') && fullnat >= 0 && !Object.hasOwn(file.tuning.sysctls, toa)) warnings.push(say(['services', fullnat], `FULLNAT's option with the client's address stays on for its real servers, and tells servers outside the inside address of every client; tuning.sysctls: {${toa}: 0} turns it off`));
   }
   for (const mode of ['nat', 'fullnat'] as const) {
     const index = file.services.findIndex((each) => each.mode === mode);

@@ -1,0 +1,60 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadFlavours } from '../../../../tasks/lib/flavours/catalog.js';
+import { packageRoot } from '../../../../tasks/lib/paths.js';
+import { gatewayJsonSchema } from '../../../../tasks/provision/spec/json-schema.js';
+import { loadSpec } from '../../../../tasks/provision/spec/load.js';
+import { toolWords } from '../../../../tasks/provision/spec/tools.js';
+import { referenceTables } from './reference.js';
+
+/** What the package ships about gateway.yaml is what the schema says. After a change: npx vitest run --project fast test/fast/provision/spec/documents.test.ts -u */
+
+const folder = join(packageRoot, 'templates/gateway');
+const flavours = (await loadFlavours()).filter(({ kind }) => kind === 'flavour').map(({ name }) => name);
+const example = async (name: string): Promise<string> => readFile(join(folder, `${name}.yaml`), 'utf8');
+
+describe.each(flavours)('the example of %s', (name) => {
+  it('loads, and its tools can be told', async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'gateway-'));
+    try {
+      await copyFile(join(folder, `${name}.yaml`), join(scratch, 'gateway.yaml'));
+      await writeFile(join(scratch, 'vrrp.password'), 's3cr3t\n', { mode: 0o600 });
+      const spec = await loadSpec(join(scratch, 'gateway.yaml'));
+      expect(spec.flavour.name).toBe(name);
+      for (const host of spec.hosts) {
+        const { steps, keepalived } = toolWords(spec.gateway(host));
+        expect(steps.length + (keepalived?.length ?? 0)).toBeGreaterThan(0);
+      }
+    } finally {
+      await rm(scratch, { recursive: true });
+    }
+  });
+  it('is valid for an editor too', async () => {
+    const validate = new Ajv({ strict: false }).compile(gatewayJsonSchema());
+    validate(parse(await example(name)));
+    expect(validate.errors).toBeNull();
+  });
+});
+
+describe('documents', () => {
+  it('gateway.schema.json is the schema', async () => {
+    await expect(`${JSON.stringify(gatewayJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(join(folder, 'gateway.schema.json'));
+  });
+  it("docs/GATEWAY-YAML.md has the schema's tables and the examples", async () => {
+    const path = join(packageRoot, 'docs/GATEWAY-YAML.md');
+    const first = async (name: string): Promise<string> => (await example(name)).split('\n')[1]?.replace(/^# /, '') ?? '';
+    const lines = await Promise.all(flavours.map(async (name) => `| ${name} | [templates/gateway/${name}.yaml](../templates/gateway/${name}.yaml) | ${await first(name)} |`));
+    const made: Record<string, string> = {
+      example: `\n\`\`\`yaml\n${(await example('nat-snat')).split('\n').slice(1).join('\n')}\`\`\`\n\n`,
+      examples: `\n| flavour | example | |\n|---|---|---|\n${lines.join('\n')}\n\n`,
+      reference: `\n${referenceTables(gatewayJsonSchema())}\n\n`,
+    };
+    const text = (await readFile(path, 'utf8')).replace(/(<!-- BEGIN (\w+) -->\n)[\s\S]*?(<!-- END \2 -->)/g, (_all, begin: string, name: string, end: string) => `${begin}${made[name] ?? ''}${end}`);
+    expect(text).toContain('## What is checked');
+    await expect(text).toMatchFileSnapshot(path);
+  });
+});
