@@ -9,6 +9,7 @@ import { fromSystem } from './lib/errors.js';
 import { makeIo, reportFailure, type Io } from './lib/io.js';
 import { packageRoot } from './lib/paths.js';
 import { applySettings } from './lib/settings.js';
+import { addProvisionOptions, addWhereOptions } from './provision/commands/options.js';
 import { addGuestOptions, addVerifyOptions } from './verify/options.js';
 
 /** The command table: names, options, lazy imports. What a command does is in its verb's folder. */
@@ -163,6 +164,23 @@ const verifyCommand = command(
   .option('--all', 'gateway.yaml: show what holds, too')
   .addHelpText('after', examples(['verify gateway.yaml --host gw1', 'verify dsnat-220', 'verify lvs-snat-v2 --topology vms --nic e1000', 'verify artifacts/dsnat-220 --scenario snat-tcp', 'verify iptables-snat --distro --json']));
 addVerifyOptions(verifyCommand);
+
+const provisionCommand = command(
+  'provision <gateway.yaml>',
+  'make a host the gateway that a file describes: shows a plan, asks, tries it, keeps it or goes back',
+  [],
+  async (io, [file], options) => {
+    const [{ provision }, { toProvisionOptions }] = await Promise.all([import('./provision/commands/provision.js'), import('./provision/commands/options.js')]);
+    await provision(io, String(file), toProvisionOptions(options));
+  },
+).addHelpText('after', examples(['provision gateway.yaml --host gw1', 'provision gateway.yaml --host gw1 --plan', 'provision gateway.yaml --host gw1 --yes --json', 'provision gateway.yaml --folder /srv/image']));
+addProvisionOptions(provisionCommand);
+
+const rollbackCommand = command('rollback [gateway.yaml]', 'make a host what it was before its last provision', [], async (io, [file], options) => {
+  const [{ rollback }, { toWhereOptions }] = await Promise.all([import('./provision/commands/rollback.js'), import('./provision/commands/options.js')]);
+  await rollback(io, typeof file === 'string' ? file : undefined, toWhereOptions(options));
+}).addHelpText('after', examples(['rollback gateway.yaml --host gw1', 'rollback --host gw1 --plan', 'rollback --local --yes']));
+addWhereOptions(rollbackCommand);
 
 command('status <gateway.yaml>', 'what the gateways are doing: pools and ports, connections, rates, VRRP role', [], async (io, [file], options) => {
   const { statusCommand, toStatusOptions } = await import('./provision/status/command.js');

@@ -43,6 +43,8 @@ export async function makePlan({ host, target, facts, desired, drift, warnings }
   };
 }
 
+export { planDocument, showPlan } from './show.js';
+
 /** Nothing to change, nothing to bring about: the host is as it must be. */
 export function isDone(plan: Plan): boolean {
   return plan.changes.length === 0 && plan.drift.length === 0 && !plan.reboot;

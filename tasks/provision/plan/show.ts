@@ -93,6 +93,7 @@ function showChange(change: Change): string[] {
 export function diffOf(change: Change, whole = false): string[] {
   if (change.secret || typeof change.content !== 'string' || (change.was === undefined && change.action !== 'create')) return [];
   if (change.action === 'create') {
+    if (change.content === '') return [];
     const lines = change.content.replace(/\n$/, '').split('\n').map((line) => `+${line}`);
     return whole || lines.length <= NEW_LINES + 10 ? lines : [...lines.slice(0, NEW_LINES), `… ${plural(lines.length - NEW_LINES, 'more line')} (--json shows all)`];
   }

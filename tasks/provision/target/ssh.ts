@@ -29,7 +29,7 @@ interface Master {
 }
 
 export class SshTarget implements Target {
-  readonly kind = 'ssh' as const;
+  readonly kind: 'ssh' | 'folder';
   readonly name: string;
   readonly root: string;
   private folder: string | undefined;
@@ -44,6 +44,8 @@ export class SshTarget implements Target {
   ) {
     this.name = settings.name;
     this.root = settings.root ?? '';
+    // Nothing runs in a folder, wherever it is.
+    this.kind = this.root === '' ? 'ssh' : 'folder';
   }
 
   private get host(): string {
