@@ -1,4 +1,5 @@
 import type { ArtifactTree } from '../../lib/artifact.js';
+import type { Step } from '../../lib/gateway/steps.js';
 import type { Gateway, GatewayInterface, HostFacts, Resource, Effect } from '../types.js';
 
 /** What every part is made from, and what it gives. */
@@ -10,6 +11,7 @@ export const GATEWAY = `${ETC}/gateway`;
 
 export interface Context {
   gateway: Gateway;
+  words: Words;
   facts: HostFacts;
   artifact: ArtifactTree;
   tools: Tools;
@@ -26,6 +28,17 @@ export interface Tools {
   ownKeepalived: boolean;
   /** Paths of the artifact that are put on the host. */
   install: ReadonlySet<string>;
+}
+
+/** What the flavour's tools are told: the start script's steps by program, and keepalived.conf. */
+export interface Words {
+  ipvs: readonly Step[];
+  /** iptables and ip6tables: SNAT, marks, CHROUTE. */
+  netfilter: readonly Step[];
+  /** Settings that a language makes with sysctl, by name. */
+  settings: Readonly<Record<string, string>>;
+  /** undefined: keepalived has nothing to do here. */
+  keepalived?: string;
 }
 
 export interface Part {
@@ -48,6 +61,3 @@ export const withRole = ({ interfaces }: Gateway, ...roles: GatewayInterface['ro
 export function usesIpvs({ language, services }: Gateway): boolean {
   return services.length > 0 || (language !== 'iptables' && language !== 'nftables');
 }
-
-/** Is keepalived running here: it sets the rules up, looks at real servers, or moves addresses. */
-export const usesKeepalived = ({ rulesBy, ha }: Gateway): boolean => rulesBy === 'keepalived' || ha !== undefined;

@@ -3,7 +3,6 @@ import type { Effect, Gateway, Resource } from '../types.js';
 import { ETC, file, withRole, type Context, type Part } from './context.js';
 import { PROBE_PATH } from './effects.js';
 import { carried } from './network.js';
-import { sortCommands } from './rules.js';
 import { command, lines, quote } from './words.js';
 
 /**
@@ -108,17 +107,6 @@ function add(chains: Chains, table: string, chain: string, rules: readonly Rule[
   chains.set(key, [...(chains.get(key) ?? []), ...rules]);
 }
 
-function redirects(gateway: Gateway): Rule[] {
-  return gateway.redirects.map(({ from, to, protocol, port, iif, nextHop }) => [
-    ...(iif === undefined ? [] : ['-i', iif]),
-    ...(from === undefined ? [] : ['-s', from]),
-    ...(to === undefined ? [] : ['-d', to]),
-    ...(protocol === undefined ? [] : ['-p', protocol]),
-    ...(port === undefined ? [] : ['--dport', String(port)]),
-    '-j', 'CHROUTE', '--gw', nextHop,
-  ]);
-}
-
 /** A file for iptables-restore --noflush: its chains are emptied and filled at once, the others stay. */
 function restoreFile(chains: Chains): string {
   const tables = new Map<string, { chain: string; rules: Rule[] }[]>();
@@ -138,11 +126,10 @@ interface Family {
 
 function families(context: Context): Family[] {
   const { gateway, tools } = context;
-  const { netfilter } = sortCommands(gateway);
+  const netfilter = context.words.netfilter.map(({ add: words }) => words);
   const [four, six, closed]: [Chains, Chains, Chains] = [new Map(), new Map(), new Map()];
   if (tools.iptables !== undefined) {
     fromCommands(four, netfilter.filter(([program]) => program === 'iptables'));
-    add(four, 'lbg', 'FORWARD', redirects(gateway));
     add(four, 'filter', 'INPUT', input(context));
     add(four, 'filter', 'FORWARD', forward(context));
     add(four, 'mangle', 'POSTROUTING', postrouting(context));

@@ -1,11 +1,11 @@
 import type { ArtifactTree } from '../../lib/artifact.js';
 import type { Desired, Gateway, HostFacts } from '../types.js';
-import { absent, ETC, join, usesKeepalived, type Context } from './context.js';
+import { absent, ETC, join, type Context } from './context.js';
 import { firewall, guarded } from './firewall.js';
 import { keepalived } from './keepalived.js';
 import { desiredKernel, kernel } from './kernel.js';
 import { network } from './network.js';
-import { rules, sortCommands } from './rules.js';
+import { rules, wordsOf } from './rules.js';
 import { services } from './services.js';
 import { plain, render } from './templates.js';
 import { chooseTools, tools } from './tools.js';
@@ -27,7 +27,7 @@ function interrupts(context: Context, isKernel: boolean): string[] {
 
 /** Files that only some gateways have: of an earlier one they must not stay. */
 const SOMETIMES: readonly (readonly [string, string])[] = [
-  ...['rules', 'rules.clear'].map((name) => ['rules', `${ETC}/${name}`] as const),
+  ...['rules'].map((name) => ['rules', `${ETC}/${name}`] as const),
   ...['iptables', 'iptables.closed', 'ip6tables'].map((name) => ['firewall', `${ETC}/${name}`] as const),
   ['tuning', '/etc/sysctl.d/90-build-kernel.conf'],
   ['tuning', '/etc/modprobe.d/build-kernel.conf'],
@@ -40,13 +40,14 @@ const SOMETIMES: readonly (readonly [string, string])[] = [
  * @throws CannotSay something the flavour's language has no words for
  */
 export async function desire(gateway: Gateway, facts: HostFacts, artifact: ArtifactTree): Promise<Desired> {
-  const said = { ...gateway, tuning: { ...gateway.tuning, sysctls: { ...gateway.tuning.sysctls, ...sortCommands(gateway).settings } } };
-  const context: Context = { gateway: said, facts, artifact, tools: chooseTools(said, facts, artifact) };
+  const words = wordsOf(gateway);
+  const said = { ...gateway, tuning: { ...gateway.tuning, sysctls: { ...words.settings, ...gateway.tuning.sysctls } } };
+  const context: Context = { gateway: said, words, facts, artifact, tools: chooseTools(said, words, facts, artifact) };
   const wanted = await desiredKernel(artifact);
   const { resources, effects } = join([kernel(context), tools(context), network(context), ...tuning(context), firewall(context), rules(context), keepalived(context), services(context)]);
   const paths = new Set(resources.map(({ path }) => path));
   const gone = SOMETIMES.filter(([, path]) => !paths.has(path) && (facts.init === 'systemd' || !/^\/etc\/(systemd|sysctl\.d)\//.test(path))).map(([part, path]) => absent(part, path, 'this gateway has none'));
-  const values = { systemd: facts.init === 'systemd', keepalived: usesKeepalived(said), irqbalance: said.tuning.irq.policy !== 'none' && said.tuning.irq.irqbalance !== 'keep', rcFolder: facts.rcFolder };
+  const values = { systemd: facts.init === 'systemd', keepalived: words.keepalived !== undefined, irqbalance: said.tuning.irq.policy !== 'none' && said.tuning.irq.irqbalance !== 'keep', rcFolder: facts.rcFolder };
   return {
     resources: [...resources, ...gone],
     effects,

@@ -1,35 +1,18 @@
-import { renderKeepalived, type Vrrp } from '../../lib/gateway/keepalived.js';
-import type { Effect, Gateway, Resource } from '../types.js';
-import { file, link, script, usesKeepalived, type Context, type Part } from './context.js';
+import type { Effect, Resource } from '../types.js';
+import { file, link, script, type Context, type Part } from './context.js';
 import { rcLinks } from './services.js';
-import { specOf } from './rules.js';
 import { render } from './templates.js';
 
 /** keepalived: health of real servers, VRRP, and the rules themselves where it configures IPVS. */
 
 const CONF = '/etc/keepalived/keepalived.conf';
 
-function vrrp({ ha }: Gateway): Vrrp | undefined {
-  if (!ha) return undefined;
-  return {
-    instances: ha.instances.map(({ name, device, id, addresses }) => ({ name, interface: device, id, priority: ha.priority, addresses })),
-    password: ha.password,
-    master: ha.master,
-  };
-}
-
-/** keepalived.conf in the flavour's dialect; VRRP alone where the script sets the rules up. */
-export function keepalivedConf(gateway: Gateway): string {
-  const spec = specOf(gateway);
-  return renderKeepalived(gateway.language, gateway.rulesBy === 'keepalived' ? spec : { ...spec, snat: [], services: [] }, vrrp(gateway));
-}
-
 export function keepalived(context: Context): Part {
-  const { gateway, facts, tools } = context;
-  if (!usesKeepalived(gateway) || tools.keepalived === undefined) return { resources: [], effects: [] };
+  const { gateway, facts, tools, words } = context;
+  if (words.keepalived === undefined || tools.keepalived === undefined) return { resources: [], effects: [] };
   const secret = gateway.ha !== undefined;
   const why = secret ? 'VRRP with its password, and what keepalived sets up' : 'what keepalived sets up and looks after';
-  const resources: Resource[] = [{ kind: 'file', part: 'keepalived', path: CONF, content: keepalivedConf(gateway), mode: 0o600, why, ...(secret ? { secret } : {}) }];
+  const resources: Resource[] = [{ kind: 'file', part: 'keepalived', path: CONF, content: words.keepalived, mode: 0o600, why, ...(secret ? { secret } : {}) }];
   const start = 'keepalived starts after the gateway';
   if (facts.init === 'sysv') {
     resources.push(

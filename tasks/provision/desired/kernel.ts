@@ -1,4 +1,5 @@
 import { textOf, type ArtifactTree } from '../../lib/artifact.js';
+import { CHROUTE_MODULES } from '../../lib/gateway/chroute.js';
 import type { DesiredKernel, FileResource, Resource } from '../types.js';
 import { ETC, file, usesIpvs, type Context, type Part } from './context.js';
 import { probe } from './effects.js';
@@ -34,7 +35,7 @@ export async function desiredKernel({ manifest, kernel }: ArtifactTree): Promise
 
 /** Modules that the gateway's rules need, in the order they are loaded. */
 export function modulesNeeded({ gateway }: Context): string[] {
-  return [...(usesIpvs(gateway) ? ['ip_vs'] : []), ...(gateway.tuning.conntrack.max !== undefined ? ['nf_conntrack'] : []), ...(gateway.redirects.length > 0 ? ['iptable_lbg', 'ipt_CHROUTE'] : [])];
+  return [...(usesIpvs(gateway) ? ['ip_vs'] : []), ...(gateway.tuning.conntrack.max !== undefined ? ['nf_conntrack'] : []), ...(gateway.redirects.length > 0 ? [...CHROUTE_MODULES] : [])];
 }
 
 export function kernel(context: Context): Part {

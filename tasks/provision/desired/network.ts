@@ -1,6 +1,7 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
+import { carriedAddresses, networksOf, single } from '../spec/resolve/interfaces.js';
 import type { Effect, Gateway } from '../types.js';
-import { ETC, file, withRole, type Context, type Part } from './context.js';
+import { ETC, file, type Context, type Part } from './context.js';
 import { probe } from './effects.js';
 import { lines } from './words.js';
 
@@ -14,24 +15,6 @@ export interface Carried {
 }
 
 const bare = (cidr: string): string => cidr.replace(/\/.*$/, '');
-const alone = (address: string): string => `${address}/${isIPv6(address) ? '128' : '32'}`;
-
-function inNetwork(cidr: string, address: string): boolean {
-  const [network = '', length] = cidr.split('/');
-  if (length === undefined || isIPv6(network) !== isIPv6(address)) return false;
-  const list = new BlockList();
-  const family = isIPv6(network) ? 'ipv6' : 'ipv4';
-  list.addSubnet(network, Number(length), family);
-  return list.check(address, family);
-}
-
-/** The device on whose network an address is, VRRP's included; else the first of a role. */
-function deviceOf(gateway: Gateway, address: string, wish: string | undefined, role: 'inside' | 'outside'): string | undefined {
-  if (wish !== undefined && gateway.interfaces.some(({ device }) => device === wish)) return wish;
-  const networks = [...gateway.interfaces, ...(gateway.ha?.instances ?? [])];
-  return (networks.find(({ addresses }) => addresses.some((each) => inNetwork(each, address))) ?? withRole(gateway, role)[0])?.device;
-}
-
 /**
  * Addresses that the host itself must have, each once. An address of a pool or a service stands alone (/32) beside the
  * device's own: local for the kernel, answered by ARP, and no network of its own to take a route away with it.
@@ -44,12 +27,8 @@ export function carried(gateway: Gateway): Carried[] {
     if (device !== undefined && !moved.has(bare(address)) && !all.has(bare(address))) all.set(bare(address), { address, device, why });
   };
   for (const { device, addresses, role } of gateway.interfaces) for (const address of addresses) add(address, device, role);
-  for (const { pool, oif, newGateway } of gateway.snat) {
-    for (const address of pool) add(alone(address), deviceOf(gateway, address, newGateway === undefined ? oif : undefined, 'outside'), 'pool');
-  }
-  for (const { address, local } of gateway.services) {
-    add(alone(address), deviceOf(gateway, address, undefined, 'outside'), 'service');
-    for (const each of local ?? []) add(alone(each), deviceOf(gateway, each, undefined, 'inside'), 'local address');
+  for (const { address, device } of carriedAddresses(gateway.snat, gateway.services, gateway.interfaces, networksOf(gateway.interfaces, gateway.ha?.instances ?? []))) {
+    add(single(address), device, 'pool or service');
   }
   return [...all.values()];
 }

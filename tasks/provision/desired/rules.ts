@@ -1,85 +1,68 @@
 import { LANGUAGES } from '../../lib/gateway/languages.js';
-import type { GatewaySpec } from '../../lib/gateway/spec.js';
+import type { Step } from '../../lib/gateway/steps.js';
+import { languageSpec } from '../spec/resolve/index.js';
+import { toolWords } from '../spec/tools.js';
 import type { Effect, Gateway } from '../types.js';
-import { ETC, file, withRole, type Context, type Part } from './context.js';
+import { ETC, file, type Context, type Part, type Words } from './context.js';
 import { PROBE_PATH } from './effects.js';
 import { render } from './templates.js';
 
-/** The rules in the words of the flavour's tools, as a script: what ipvsadm -S saves has no pools, zones or rules in it. */
+/** The rules in the words of the flavour's tools, as steps: what ipvsadm -S saves has no pools, zones or rules in it. */
 
-/** A gateway as the languages take it. */
-export function specOf(gateway: Gateway): GatewaySpec {
-  const outside = withRole(gateway, 'outside');
-  const nextHop = outside.find((each) => each.gateway !== undefined)?.gateway;
+const programOf = ({ add }: Step): string => add[0] ?? '';
+
+/**
+ * What the tools are told, by who is told it.
+ * @throws CannotSay
+ */
+export function wordsOf(gateway: Gateway): Words {
+  const { steps, keepalived } = toolWords(gateway);
+  const settings = steps.filter((step) => programOf(step) === 'sysctl').flatMap(({ add }) => add.filter((each) => each.includes('=')).map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] as const));
   return {
-    snat: gateway.snat,
-    protocols: gateway.protocols,
-    services: gateway.services,
-    ...(nextHop === undefined ? {} : { nextHop }),
-    outside: outside[0]?.device ?? '',
+    ipvs: steps.filter((step) => ['ipvsadm', 'nft'].includes(programOf(step))),
+    netfilter: steps.filter((step) => ['iptables', 'ip6tables'].includes(programOf(step))),
+    settings: Object.fromEntries(settings),
+    ...(keepalived === undefined ? {} : { keepalived }),
   };
 }
 
-/** Commands of the language, by the program they run: iptables' become chains of ours, sysctl's settings, the rest a script. */
-export interface Sorted {
-  ipvs: readonly (readonly string[])[];
-  netfilter: readonly (readonly string[])[];
-  settings: Readonly<Record<string, string>>;
-}
+const after = (words: readonly string[], flag: string): string | undefined => (words.includes(flag) ? words[words.indexOf(flag) + 1] : undefined);
 
-export function sortCommands(gateway: Gateway): Sorted {
-  const all = LANGUAGES[gateway.language].commands(specOf(gateway));
-  const settings = all.filter(([program]) => program === 'sysctl').flatMap((words) => words.slice(1).filter((each) => each.includes('=')).map((each) => each.split(/=(.*)/s, 2)));
-  return {
-    ipvs: all.filter(([program]) => program === 'ipvsadm' || program === 'nft'),
-    netfilter: all.filter(([program]) => program === 'iptables' || program === 'ip6tables'),
-    settings: Object.fromEntries(settings.map(([name = '', value = '']) => [name, value])),
-  };
-}
-
-/** Services and real servers as ipvsadm -ln lists them: "TCP 0.0.0.0:0", "-> 203.0.113.100:0". */
-function listed(commands: Sorted['ipvs']): string[] {
-  const found = new Set<string>();
-  for (const words of commands) {
-    if (words[0] !== 'ipvsadm') continue;
-    const after = (flag: string): string | undefined => (words.includes(flag) ? words[words.indexOf(flag) + 1] : undefined);
-    if (words.includes('-A')) {
-      const [kind, name] = words.includes('-t') ? ['TCP', after('-t')] : words.includes('-u') ? ['UDP', after('-u')] : ['FWM', after('-f')];
-      if (name !== undefined) found.add(`${kind} ${name}`);
-    }
-    const server = words.includes('-a') ? after('-r') : undefined;
-    if (server !== undefined) found.add(`-> ${server}`);
+/** A service or a real server as ipvsadm -ln lists it: "TCP 0.0.0.0:0", "-> 203.0.113.100:0"; undefined for other words. */
+function listedAs({ add }: Step): string | undefined {
+  if (add.includes('-A')) {
+    for (const [kind, flag] of [['TCP', '-t'], ['UDP', '-u'], ['FWM', '-f']] as const) if (after(add, flag) !== undefined) return `${kind} ${after(add, flag) ?? ''}`;
   }
-  return [...found];
+  const server = add.includes('-a') ? after(add, '-r') : undefined;
+  return server === undefined ? undefined : `-> ${server}`;
 }
 
-export function rules(context: Context): Part {
-  const { gateway } = context;
-  const { ipvs } = sortCommands(gateway);
-  const clear = LANGUAGES[gateway.language].clear(specOf(gateway)).filter(([program]) => program === 'ipvsadm' || program === 'nft');
-  const byScript = gateway.rulesBy === 'script' && ipvs.length > 0;
-  const expected = listed(ipvs);
+/** What IPVS must list, whoever sets it up. Real servers that keepalived looks at may be out of order: only services are claimed then. */
+function listed(gateway: Gateway): string[] {
+  const spec = languageSpec(gateway);
+  const all = LANGUAGES[gateway.language].steps({ ...spec, services: spec.services.map((service) => ({ ...service, check: undefined })) });
+  const byScript = new Set(toolWords(gateway).steps.map(({ key }) => key));
+  const found = all.filter((step) => programOf(step) === 'ipvsadm' && (byScript.has(step.key) || step.add.includes('-A'))).map(listedAs);
+  return [...new Set(found.filter((line) => line !== undefined))];
+}
+
+/** Languages whose pools ipvsadm -G lists. */
+const LISTS_POOLS = new Set(['dsnat', 'dsnat-zones', 'lvs-snat-zones', 'fwmark-snat']);
+
+export function rules({ gateway, words }: Context): Part {
+  const expected = listed(gateway);
+  const pools = LISTS_POOLS.has(gateway.language) ? [...new Set(gateway.snat.flatMap(({ pool }) => pool))] : [];
   const effects: Effect[] = [
     { id: 'gateway', part: 'rules', claim: 'the gateway is started', probe: `set -- $(${ETC}/gateway status 2>/dev/null); echo "$1 $2"`, expect: { equals: 'gateway running' } },
+    ...(expected.length === 0
+      ? []
+      : [{ id: 'rules ipvs', part: 'rules', claim: `IPVS has ${String(expected.length)} services and real servers of the gateway`, probe: `${PROBE_PATH}; ipvsadm -ln 2>&1 | while read -r kind name rest; do echo "$kind $name"; done`, expect: { lines: expected } }]),
+    ...(pools.length === 0
+      ? []
+      : [{ id: 'rules pools', part: 'rules', claim: `IPVS has the ${String(pools.length)} public addresses of the pools`, probe: `${PROBE_PATH}; ipvsadm -G 2>&1 | while read -r line; do for word in $line; do echo "$word"; done; done`, expect: { lines: pools } }]),
   ];
-  if (expected.length > 0) {
-    effects.push({
-      id: 'rules ipvs',
-      part: 'rules',
-      claim: `IPVS has ${String(expected.length)} services and real servers of the gateway`,
-      probe: `${PROBE_PATH} ipvsadm -ln 2>&1 | while read -r kind name rest; do echo "$kind $name"; done`,
-      expect: { lines: expected },
-    });
-  }
   return {
-    resources: [
-      ...(byScript
-        ? [
-            file('rules', `${ETC}/rules`, render('rules.eta', { commands: ipvs }), `rules in the language ${gateway.language}`, 0o700),
-            file('rules', `${ETC}/rules.clear`, render('rules.eta', { commands: clear }), 'takes the same rules away', 0o700),
-          ]
-        : []),
-    ],
+    resources: words.ipvs.length === 0 ? [] : [file('rules', `${ETC}/rules`, render('rules.eta', { steps: words.ipvs }), `rules in the language ${gateway.language}`, 0o600)],
     effects,
   };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Eta } from 'eta';
 import { packageRoot } from '../../lib/paths.js';
-import { command, quote, word } from './words.js';
+import { command, quote, rest, word } from './words.js';
 
 /** templates/provision: scripts without values are files as they are; files with values are eta templates. */
 
@@ -14,7 +14,7 @@ const folder = join(packageRoot, 'templates', 'provision');
  */
 const eta = new Eta({ views: folder, autoEscape: false, autoTrim: [false, 'nl'], cache: true });
 
-const filters = { q: quote, command, word };
+const filters = { q: quote, command, word, rest };
 
 /** A template with its values; `it.q` quotes one for a shell. */
 export function render(name: string, values: Readonly<Record<string, unknown>> = {}): string {

@@ -2,8 +2,7 @@ import { basename } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import type { ArtifactTree } from '../../lib/artifact.js';
 import type { Gateway, HostFacts } from '../types.js';
-import { link, SBIN, usesIpvs, usesKeepalived, type Context, type Part, type Tools } from './context.js';
-import { sortCommands } from './rules.js';
+import { link, SBIN, usesIpvs, type Context, type Part, type Tools, type Words } from './context.js';
 
 /**
  * The programs: a flavour's own, static, to /usr/local/sbin, where no update of the distribution writes over them; the host's
@@ -16,14 +15,15 @@ const isProgram = (path: string): boolean => /^\/(usr\/)?s?bin\/[^/]+$/.test(pat
 const LEFT_OUT = new Set(['ipvsadm-save', 'ipvsadm-restore', 'genhash']);
 
 /** iptables is brought only where rules must be made with it: SNAT, marks, redirects, a guard that the kernel has not itself. */
-function needs(gateway: Gateway): Set<string> {
-  const programs = new Set(sortCommands(gateway).netfilter.map(([name = '']) => name));
-  if (gateway.redirects.length > 0 || (gateway.access.leakGuard && gateway.snat.length > 0 && gateway.language !== 'nat-snat')) programs.add('iptables');
+function needs(gateway: Gateway, words: Words): Set<string> {
+  const programs = new Set(words.netfilter.map(({ add: [name = ''] }) => name));
+  if (gateway.access.leakGuard && gateway.snat.length > 0 && gateway.language !== 'nat-snat') programs.add('iptables');
   return programs;
 }
 
 /** Which programs the gateway runs, and which of the artifact's are needed for that. @throws ExpectedError environment */
-export function chooseTools(gateway: Gateway, facts: HostFacts, artifact: ArtifactTree): Tools {
+export function chooseTools(gateway: Gateway, words: Words, facts: HostFacts, artifact: ArtifactTree): Tools {
+  const needed = needs(gateway, words);
   const programs = new Map(artifact.tools.filter(({ path }) => isProgram(path)).map((entry) => [basename(entry.path), entry]));
   const install = new Set<string>();
   const stock = STOCK.has(gateway.language);
@@ -44,15 +44,15 @@ export function chooseTools(gateway: Gateway, facts: HostFacts, artifact: Artifa
   const ipvsadm = usesIpvs(gateway) ? choose('ipvsadm', stock) : undefined;
   // CHROUTE's iptables knows the target and the table; the host's does not.
   const own = !(chroute && gateway.redirects.length > 0);
-  const program = (name: 'iptables' | 'ip6tables'): string | undefined => (needs(gateway).has(name) ? choose(name, own) : facts.programs[name]);
+  const program = (name: 'iptables' | 'ip6tables'): string | undefined => (needed.has(name) ? choose(name, own) : facts.programs[name]);
   const iptables = program('iptables');
   if (iptables?.startsWith(`${SBIN}/`)) for (const name of ['iptables-restore', 'iptables-save']) take(name);
   const ip6tables = program('ip6tables');
   if (ip6tables?.startsWith(`${SBIN}/`)) for (const name of ['ip6tables-restore', 'ip6tables-save']) take(name);
-  const keepalived = usesKeepalived(gateway) ? choose('keepalived', stock) : undefined;
+  const keepalived = words.keepalived !== undefined ? choose('keepalived', stock) : undefined;
   const missing = (what: string, fix: string): ExpectedError => new ExpectedError({ code: 'environment', what: `${gateway.host} has no ${what}, and the artifact brings none.`, fix });
-  if (usesIpvs(gateway) && gateway.rulesBy === 'script' && ipvsadm === undefined) throw missing('ipvsadm', `Install it on the host, or build the artifact with its tools: build-kernel build ${gateway.flavour}`);
-  if (usesKeepalived(gateway) && keepalived === undefined) throw missing('keepalived', 'Install the package keepalived on the host.');
+  if (words.ipvs.length > 0 && ipvsadm === undefined) throw missing('ipvsadm', `Install it on the host, or build the artifact with its tools: build-kernel build ${gateway.flavour}`);
+  if (words.keepalived !== undefined && keepalived === undefined) throw missing('keepalived', 'Install the package keepalived on the host.');
   if (gateway.language === 'iptables' && iptables === undefined) throw missing('iptables', 'Install the package iptables on the host.');
   return { ipvsadm, iptables, ip6tables, keepalived, ownKeepalived: keepalived !== undefined && !keepalived.startsWith(`${SBIN}/`), install };
 }

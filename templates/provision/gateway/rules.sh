@@ -1,20 +1,46 @@
 # shellcheck shell=sh
-# IPVS rules: the file rules makes them, rules.clear takes them away. What runs is taken away by the rules.clear that it
-# was started with: zones and pools of before may be others than those of now.
+# IPVS rules, from the file rules. What runs is known from a copy of the file that it was made from, so that a reload
+# changes only what is to change; pools, zones and rules are in neither ipvsadm -S nor -R.
+
+# What IPVS has, without what only counts: words with an address in them.
+rules_now() {
+    { ipvsadm -Sn; ipvsadm -G; } 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /[.:\[]|^-/) printf "%s ", $i; print "" }'
+}
+
+# rules_change OLD NEW
+rules_change() {
+    awk -f "${here:-$CONF}/rules.awk" old=1 "$1" old=0 "$2" >"$STATE/rules.todo"
+    while read -r sign todo; do
+        case $sign in
+        -) eval "$todo" >/dev/null 2>&1 ;;
+        +) eval "$todo" || fault "not taken: $todo" ;;
+        esac
+    done <"$STATE/rules.todo"
+    rm -f "$STATE/rules.todo"
+}
 
 rules_stop() {
-    [ -f "$STATE/rules.clear" ] || return 0
-    sh "$STATE/rules.clear" >/dev/null 2>&1
-    rm -f "$STATE/rules.clear"
+    [ -f "$STATE/rules" ] || return 0
+    rules_change "$STATE/rules" /dev/null
+    rm -f "$STATE/rules" "$STATE/rules.seen"
 }
 
 rules_start() {
-    rules_stop
-    [ -f "$CONF/rules" ] || return 0
-    if [ -f "$CONF/rules.clear" ]; then
-        cp "$CONF/rules.clear" "$STATE/rules.clear"
-        # Leftovers of somebody else, or of a start that was cut off.
-        sh "$CONF/rules.clear" >/dev/null 2>&1
+    if [ ! -f "$CONF/rules" ]; then
+        rules_stop
+        return 0
     fi
-    sh -e "$CONF/rules" || fault "the rules were not all taken: sh -ex $CONF/rules shows which"
+    # Changed by another meanwhile, or left by one: everything of ours is made anew.
+    if [ ! -f "$STATE/rules" ] || [ "$(rules_now)" != "$(cat "$STATE/rules.seen" 2>/dev/null)" ]; then
+        if [ -f "$STATE/rules" ]; then rules_change "$STATE/rules" /dev/null; fi
+        rules_change "$CONF/rules" /dev/null
+        cp /dev/null "$STATE/rules"
+    fi
+    cp "$CONF/rules" "$STATE/rules.new"
+    rules_change "$STATE/rules" "$STATE/rules.new"
+    mv "$STATE/rules.new" "$STATE/rules"
+    rules_now >"$STATE/rules.seen"
 }
+
+# As they would be typed.
+rules_print() { awk -F "$TAB" '!/^#/ && NF >= 6 { print $5 }' "$CONF/rules" 2>/dev/null; }

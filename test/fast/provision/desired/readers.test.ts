@@ -43,7 +43,7 @@ async function scripts(): Promise<string[]> {
   for (const { files } of hosts) {
     for (const [path, at] of files) {
       const text = await readFile(at, 'utf8');
-      const sourced = /\.sh$|gateway\.conf$|\/sysconfig\/|\/rules(\.clear)?$|^\/(activate|deactivate|restored)$/.test(path);
+      const sourced = /\.sh$|gateway\.conf$|\/sysconfig\/|^\/(activate|deactivate|restored)$/.test(path);
       if (sourced || text.startsWith('#!/bin/sh')) found.set(`${basename(path)} ${text}`, found.get(`${basename(path)} ${text}`) ?? at);
     }
   }

@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LANGUAGES } from '../../../../tasks/lib/gateway/languages.js';
+import type { GatewaySpec } from '../../../../tasks/lib/gateway/spec.js';
+import { change, type Step } from '../../../../tasks/lib/gateway/steps.js';
+import { render } from '../../../../tasks/provision/desired/templates.js';
+import { command } from '../../../../tasks/provision/desired/words.js';
+import { packageRoot } from '../../../../tasks/lib/paths.js';
+
+/** What the host's awk makes of two lists of rules is what the library makes of them. */
+
+const AWK = join(packageRoot, 'templates/provision/gateway/rules.awk');
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'rules-'));
+});
+afterAll(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const pool = fc.uniqueArray(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }).map((list) => list.map((last) => `203.0.113.${String(last)}`));
+const service = fc.record({
+  mode: fc.constant<'nat'>('nat'),
+  protocol: fc.constantFrom<('tcp' | 'udp')[]>('tcp', 'udp'),
+  address: fc.constantFrom('203.0.113.20', '203.0.113.21'),
+  port: fc.constant(80),
+  scheduler: fc.constantFrom('rr', 'wlc'),
+  servers: fc.uniqueArray(fc.record({ address: fc.constantFrom('10.0.0.1', '10.0.0.2'), port: fc.constant(80), weight: fc.integer({ min: 0, max: 2 }) }), { selector: ({ address }) => address, maxLength: 2 }),
+});
+const specs = fc.record({
+  snat: fc.uniqueArray(fc.record({ from: fc.constantFrom('192.168.1.0/24', '192.168.2.0/24', '192.168.3.0/24'), pool }), { selector: ({ from }) => from, maxLength: 3 }),
+  services: fc.uniqueArray(service, { selector: ({ protocol, address }) => `${protocol} ${address}`, maxLength: 2 }),
+}).map((spec): GatewaySpec => ({ ...spec, protocols: ['tcp', 'udp'], outside: 'eth1' }));
+const everything = specs.map((spec): GatewaySpec => ({ ...spec, snat: spec.snat.slice(0, 1).map((rule) => ({ ...rule, from: '0.0.0.0/0' })) }));
+
+function byAwk(awk: readonly string[], old: readonly Step[], now: readonly Step[]): string[] {
+  for (const [name, steps] of [['old', old], ['now', now]] as const) writeFileSync(join(dir, name), render('rules.eta', { steps }));
+  const [program = '', ...rest] = awk;
+  const printed = execFileSync(program, [...rest, '-f', AWK, 'old=1', join(dir, 'old'), 'old=0', join(dir, 'now')], { encoding: 'utf8' });
+  return printed.split('\n').filter(Boolean).map((line) => line.slice(2));
+}
+
+describe.each(['awk', 'busybox awk'])('%s', (awk) => {
+  it.each([
+    ['dsnat', everything],
+    ['dsnat-zones', specs],
+    ['lvs-snat-zones', specs],
+    // One range a rule.
+    ['snat-rules', specs.map((spec): GatewaySpec => ({ ...spec, snat: spec.snat.map((rule) => ({ ...rule, pool: rule.pool.slice(0, 1) })) }))],
+    ['nat-snat', specs],
+  ] as const)('changes %s as the library does', (name, some) => {
+    const { steps } = LANGUAGES[name];
+    fc.assert(
+      fc.property(some, some, (from, to) => {
+        const [old, now] = [steps(from), steps(to)];
+        expect(byAwk(awk.split(' '), old, now)).toEqual(change(old, now).map(command));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('keeps a value with quotes and expansions one word', () => {
+    const step: Step = { key: "it's $(id)", add: ['ipvsadm', '-A', "a'b $(id) `id` \\ \"x\""], remove: ['ipvsadm', '-D', '$HOME'] };
+    const [line = ''] = byAwk(awk.split(' '), [], [step]);
+    expect(execFileSync('sh', ['-c', `ipvsadm() { printf '%s\\n' "$@"; }; eval "$1"`, 'sh', line], { encoding: 'utf8' })).toBe("-A\na'b $(id) `id` \\ \"x\"\n");
+  });
+});
