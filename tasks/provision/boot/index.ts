@@ -1,13 +1,16 @@
 import { posix } from 'node:path';
 import { sha256 } from '../../lib/digest.js';
 import { ExpectedError } from '../../lib/errors.js';
+import { isStacked, rootModules } from '../preflight/drivers.js';
 import { MENU_PART } from '../run/operations.js';
 import type { DesiredKernel, FileResource, HostFacts } from '../types.js';
+import type { InitramfsInput } from './initramfs.js';
 import { grub2Menu } from './menu-grub2.js';
 import { legacyMenu } from './menu-legacy.js';
 import type { BootPlan } from './types.js';
 
 export { hookResources } from './hook.js';
+export { makeInitramfs } from './initramfs.js';
 export type { BootMethod, BootPlan } from './types.js';
 
 /** What planBoot reads of a host. */
@@ -15,6 +18,8 @@ export interface BootHost {
   facts: HostFacts;
   /** A file's bytes; undefined when it is not there. */
   read(path: string): Promise<Buffer | undefined>;
+  /** Makes an initial file system for a host that has no program for it (makeInitramfs). */
+  makeHere?(need: Pick<InitramfsInput, 'path' | 'drivers' | 'fstype'>): Promise<FileResource>;
 }
 
 /** Red Hat's GRUB 0.97 has another savedefault than GNU's: its help text takes no number. */
@@ -45,27 +50,33 @@ const INITRAMFS_NAME: Readonly<Record<NonNullable<HostFacts['initramfsTool']>, (
   'update-initramfs': (release) => `initrd.img-${release}`,
 };
 
-/** Drivers the root file system needs that are not in the kernel itself. */
-function missingForRoot(facts: HostFacts, kernel: DesiredKernel): string[] {
-  const builtin = new Set(kernel.modulesBuiltin.map((name) => posix.basename(name).replace(/\.ko$/, '').replaceAll('-', '_')));
-  const names = [...facts.root.drivers, facts.root.fstype].filter((name) => name !== '').map((name) => name.replaceAll('-', '_'));
-  // ext4 mounts ext3 and ext2 as well, when it is told so.
-  const stands = (name: string): boolean => builtin.has(name) || (/^ext[23]$/.test(name) && builtin.has('ext4') && kernel.config['CONFIG_EXT4_USE_FOR_EXT23'] === 'y');
-  return [...new Set(names.filter((name) => !stands(name)))];
+interface ChosenInitramfs {
+  /** Base name, beside the kernel. */
+  name: string;
+  /** Made on the host by its own program. */
+  onHost?: BootPlan['initramfs'];
+  /** Made here. */
+  resource?: FileResource;
 }
 
-/** How the kernel comes by what it needs to mount the root file system. */
-async function planInitramfs({ facts, read }: BootHost, kernel: DesiredKernel): Promise<BootPlan['initramfs']> {
+/** How the kernel comes by what it needs to mount the root file system; undefined: it has all built in. */
+async function planInitramfs(host: BootHost, kernel: DesiredKernel): Promise<ChosenInitramfs | undefined> {
+  const { facts, read, makeHere } = host;
   const { initramfsTool: tool } = facts;
   if (tool && !facts.offline) {
-    const path = `/boot/${INITRAMFS_NAME[tool](kernel.release)}`;
+    const name = INITRAMFS_NAME[tool](kernel.release);
+    const path = `/boot/${name}`;
     const there = await read(path);
-    return { tool, path, release: kernel.release, before: there ? sha256(there) : 'absent' };
+    return { name, onHost: { tool, path, release: kernel.release, before: there ? sha256(there) : 'absent' } };
   }
-  const missing = missingForRoot(facts, kernel);
+  const missing = rootModules(facts, kernel);
   // Without an initial file system the kernel itself looks for root=, and knows no UUID= or LABEL=.
   const named = /(?:^|\s)root=(UUID|LABEL)=/.exec(facts.cmdline)?.[1];
   if (missing.length === 0 && named === undefined) return undefined;
+  if (makeHere && !facts.offline && !isStacked(facts.root) && facts.root.fstype !== '') {
+    const name = `initramfs-${kernel.release}.img`;
+    return { name, resource: await makeHere({ path: `/boot/${name}`, drivers: missing, fstype: facts.root.fstype }) };
+  }
   throw new ExpectedError({
     code: 'provision',
     what: `The kernel ${kernel.release} cannot mount this host's root file system by itself.`,
@@ -113,7 +124,9 @@ export async function planBoot(host: BootHost, kernel: DesiredKernel, imageSha25
   await checkSameName(host, kernel, imageSha256);
   const token = sha256(`${imageSha256} ${kernel.append}`).slice(0, 12);
   const initramfs = await planInitramfs(host, kernel);
-  const names = { token, release: kernel.release, image: posix.basename(kernel.image), initramfs: initramfs && posix.basename(initramfs.path), append: `${kernel.append} panic=10`.trim(), trialAppend: lockupArguments(kernel) };
+  const files = initramfs?.resource ? [initramfs.resource] : [];
+  const onHost = initramfs?.onHost && { initramfs: initramfs.onHost };
+  const names = { token, release: kernel.release, image: posix.basename(kernel.image), initramfs: initramfs?.name, append: `${kernel.append} panic=10`.trim(), trialAppend: lockupArguments(kernel) };
   const text = path === undefined ? undefined : (await read(path))?.toString('utf8');
   if (kind === 'none' || path === undefined || text === undefined) {
     throw new ExpectedError({
@@ -129,12 +142,12 @@ export async function planBoot(host: BootHost, kernel: DesiredKernel, imageSha25
   if (kind === 'grub2') {
     const custom = `${folder}/custom.cfg`;
     const menu = grub2Menu(text, (await read(custom))?.toString('utf8'), names);
-    return { token, initramfs, resources: resource(custom, menu, 0o600), entry: { method: 'grub2', environment: `${folder}/grubenv`, trial: menu.id, stock: 0 } };
+    return { token, ...onHost, resources: [...files, ...resource(custom, menu, 0o600)], entry: { method: 'grub2', environment: `${folder}/grubenv`, trial: menu.id, stock: 0 } };
   }
   const stage2 = await read(`${folder}/stage2`);
   const method = legacyMethod(stage2);
   const environment = `${folder}/${method === 'legacy' ? 'default' : 'stage2'}`;
   const menu = legacyMenu(text, names, method, savedEntry(method, stage2 ?? Buffer.alloc(0), method === 'legacy' ? await read(environment) : undefined));
   if (menu.entry > 255) throw new ExpectedError({ code: 'provision', what: 'The boot menu has too many entries.', fix: 'Remove old kernels.' });
-  return { token, initramfs, resources: resource(path, menu, 0o600), entry: { method, environment, trial: String(menu.entry), stock: menu.stock } };
+  return { token, ...onHost, resources: [...files, ...resource(path, menu, 0o600)], entry: { method, environment, trial: String(menu.entry), stock: menu.stock } };
 }

@@ -16,7 +16,8 @@ export interface BootPlan {
     /** Number of the entry that is booted otherwise. */
     stock: number;
   };
-  /** The menu: its text while the kernel is tried, and when it is confirmed. */
+  /** The menu, as it is while the kernel is tried and when it is confirmed; the initial file system when it is made here. */
   resources: readonly FileResource[];
+  /** Made on the host by its own program, when the files of the kernel are there. */
   initramfs?: { tool: string; path: string; release: string; before: string };
 }

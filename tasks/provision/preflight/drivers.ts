@@ -1,4 +1,4 @@
-import type { DesiredKernel } from '../types.js';
+import type { DesiredKernel, HostFacts } from '../types.js';
 import type { Finding, PreflightInput } from './types.js';
 
 /** Whether the new kernel has drivers for this very host: a kernel without one for its disk does not boot, for its NIC is never seen again. */
@@ -46,6 +46,19 @@ export class Aliases {
   match(modalias: string): string[] {
     return [...new Set(this.patterns.filter(({ prefix, pattern }) => modalias.startsWith(prefix) && pattern.test(modalias)).map(({ module }) => module))];
   }
+}
+
+/** The root file system is not on a disk's partition itself: an initial file system has to put it together. */
+export function isStacked(root: HostFacts['root']): boolean {
+  return /^\/dev\/(mapper\/|dm-|md)/.test(root.device) || root.drivers.some((name) => /^(dm|md|raid|device.mapper)/.test(name));
+}
+
+/** Modules, not built in, without which the kernel cannot mount this host's root file system. */
+export function rootModules({ root }: Pick<HostFacts, 'root'>, kernel: DesiredKernel): string[] {
+  const aliases = new Aliases(kernel.modulesAlias);
+  const names = [...(root.modaliases ?? []).flatMap((modalias) => aliases.match(modalias)), ...root.drivers.filter((name) => !ALWAYS.has(name)), root.fstype].filter((name) => name !== '');
+  const inside = (name: string): boolean => hasDriver(kernel, aliases, name) === 'y' || (/^ext[23]$/.test(name) && kernel.config['CONFIG_EXT4_USE_FOR_EXT23'] === 'y' && hasDriver(kernel, aliases, 'ext4') === 'y');
+  return [...new Set(names.filter((name) => !inside(name)).map((name) => MODULES[plain(name)] ?? plain(name)))];
 }
 
 /** True when the kernel has a driver of this name inside, or as a module. */
@@ -121,12 +134,12 @@ function rootDisk({ facts, kernel }: PreflightInput, aliases: Aliases): Finding[
       findings.push({ level: 'error', id: 'root file system', what: `${kernel.release} cannot mount the root file system (${root.fstype}).`, fix: `Build the flavour with --set ${symbol}=y.` });
     }
   }
-  if (needModules.length > 0 && initramfsTool === undefined) {
+  if (needModules.length > 0 && initramfsTool === undefined && isStacked(root)) {
     findings.push({
       level: 'error',
       id: 'initramfs',
-      what: `Modules are needed to mount the root file system (${[...new Set(needModules)].join(', ')}), and the host has no program that makes an initial file system.`,
-      fix: 'Install dracut, mkinitrd or initramfs-tools on the host, or build the flavour with those drivers inside (--set CONFIG_…=y).',
+      what: `Modules are needed to mount the root file system (${[...new Set(needModules)].join(', ')}), which is on LVM, RAID or encryption, and the host has no program that makes an initial file system.`,
+      fix: 'Install dracut, mkinitrd or initramfs-tools on the host.',
     });
   }
   return findings;

@@ -109,13 +109,15 @@ class Payload {
 }
 
 function bootFile({ plan, boot, confirmMinutes }: BundleInput): string {
+  // Without a reboot the boot loader is not told anything, whatever kernel runs.
+  const { entry, token } = plan.reboot && boot ? boot : { entry: undefined, token: undefined };
   const lines: [string, string][] = [
-    ['method', boot?.entry?.method ?? 'none'],
+    ['method', entry?.method ?? 'none'],
     ['reboot', plan.reboot ? 'yes' : 'no'],
     ['minutes', String(confirmMinutes)],
   ];
-  if (boot) lines.push(['token', boot.token]);
-  if (boot?.entry) lines.push(['environment', boot.entry.environment], ['trial', boot.entry.trial], ['stock', String(boot.entry.stock)]);
+  if (token !== undefined) lines.push(['token', token]);
+  if (entry) lines.push(['environment', entry.environment], ['trial', entry.trial], ['stock', String(entry.stock)]);
   return lines.map(([key, value]) => `${key} ${value}\n`).join('');
 }
 

@@ -4,7 +4,7 @@ import { busyboxApplets } from '../../lib/busybox.js';
 import { run } from '../../lib/exec.js';
 import { exists, remove } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
-import { chooseModules } from './modules.js';
+import { chooseModules } from '../../lib/modules.js';
 import type { GuestSystem } from './system.js';
 import type { Userland } from './userland.js';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadFlavours } from '../../../tasks/lib/flavours/catalog.js';
-import { chooseModules, moduleName, parseModulesDep } from '../../../tasks/verify/guest/modules.js';
+import { chooseModules, moduleName, parseModulesDep } from '../../../tasks/lib/modules.js';
 import { configureScript, macOf, TOPOLOGIES } from '../../../tasks/verify/lab/topology.js';
 import { machineWiring, netnsWiring } from '../../../tasks/verify/lab/wiring.js';
 import { SCENARIOS } from '../../../tasks/verify/scenarios/index.js';

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { run } from '../../../tasks/lib/exec.js';
 import { remove } from '../../../tasks/lib/files.js';
 import type { StageLog } from '../../../tasks/lib/log.js';
-import { chooseModules } from '../../../tasks/verify/guest/modules.js';
+import { chooseModules } from '../../../tasks/lib/modules.js';
 import type { GuestSystem } from '../../../tasks/verify/guest/system.js';
 
 /** The stock kernel's initramfs of the EL6-like host: loads disk and file system drivers, mounts root, goes there. */

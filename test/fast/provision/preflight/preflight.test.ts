@@ -99,11 +99,12 @@ describe('drivers of the new kernel for this host', () => {
     expect(ids(found({ facts: { ...facts, interfaces: modern } }))).toEqual(['error driver eth1']);
   });
 
-  it('needs a driver for the disk, and a program for an initial file system when that is a module', () => {
+  it('needs a driver for the disk, and a program for an initial file system when that is a module and the disk is stacked', () => {
     expect(ids(found({ facts: { ...facts, root: { ...facts.root, drivers: ['sd', 'megaraid_sas'], modaliases: [] } }, kernel: { ...kernel, config: { ...kernel.config, CONFIG_BLK_DEV_SD: 'y' } } }))).toEqual(['error driver megaraid_sas']);
     const { initramfsTool, ...without } = facts;
     expect(initramfsTool).toBeDefined();
-    expect(ids(found({ facts: without }))).toEqual(['error initramfs']);
+    expect(ids(found({ facts: without }))).toEqual([]);
+    expect(ids(found({ facts: { ...without, root: { ...facts.root, device: '/dev/mapper/vg-root' } } }))).toEqual(['error initramfs']);
     expect(found({ facts: without, kernel: { ...kernel, config: { CONFIG_EXT4_FS: 'y', CONFIG_VIRTIO_BLK: 'y', CONFIG_VIRTIO_PCI: 'y' } } })).toEqual([]);
     expect(ids(found({ facts: { ...facts, root: { ...facts.root, fstype: 'xfs' } } }))).toEqual(['error root file system']);
   });

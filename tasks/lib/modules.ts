@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExpectedError } from '../../lib/errors.js';
-import { errno } from '../../lib/errors.js';
+import { ExpectedError } from './errors.js';
+import { errno } from './errors.js';
 
-/** Which modules go into a guest and in which order they load: depmod's own list, so that no modprobe is needed in it. */
+/** Which modules go into an initial file system and in which order they load: depmod's own list, so that no modprobe is needed in it. */
 
 /** modules.dep: path of a module to the paths it needs, nearest first. */
 export function parseModulesDep(text: string): Map<string, string[]> {
