@@ -22,7 +22,7 @@ export function showPlan(plan: Plan): string {
     out.push('');
   }
   const services = serviceLines(plan.changes);
-  if (services.length > 0) out.push('services', ...services.map((line) => `  ${line}`), '');
+  if (services.length > 0) out.push('at boot', ...services.map((line) => `  ${line}`), '');
   if (plan.kernel) {
     const { kernel } = plan;
     const what = kernel.kind === 'modules' ? `replacement modules for ${kernel.release}` : `${kernel.release}, with a boot entry of its own`;
