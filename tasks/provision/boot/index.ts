@@ -10,6 +10,7 @@ import { legacyMenu } from './menu-legacy.js';
 import type { BootPlan } from './types.js';
 
 export { hookResources } from './hook.js';
+export { initramfsHere } from './here.js';
 export { makeInitramfs } from './initramfs.js';
 export type { BootMethod, BootPlan } from './types.js';
 
