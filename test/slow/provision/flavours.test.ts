@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openArtifact, type ArtifactTree } from '../../../tasks/lib/artifact.js';
+import { run } from '../../../tasks/lib/exec.js';
+import { loadFlavour } from '../../../tasks/lib/flavours/catalog.js';
+import type { LanguageName } from '../../../tasks/lib/gateway/languages.js';
+import { holds } from '../../../tasks/provision/checks/expect.js';
+import { desire } from '../../../tasks/provision/desired/index.js';
+import type { Desired, Gateway } from '../../../tasks/provision/types.js';
+import { systemFromArtifact } from '../../../tasks/verify/guest/artifact.js';
+import { makeInitramfs } from '../../../tasks/verify/guest/initramfs.js';
+import { Lab } from '../../../tasks/verify/lab/lab.js';
+import { INSIDE, ISP1, OUTSIDE, POOL, REMOTE } from '../../../tasks/verify/lab/topology.js';
+import { Context } from '../../../tasks/verify/scenarios/context.js';
+import { checkNoLeak } from '../../../tasks/verify/scenarios/snat.js';
+import { el6, gateway } from '../../fast/provision/desired/support/fixtures.js';
+import { guestParts } from './support/guest.js';
+
+/**
+ * Every flavour's dialect, rendered from one gateway and loaded by that flavour's own tools on its own kernel, in a guest.
+ * BUILD_KERNEL_ARTIFACTS names a folder of artifacts; each folder in it is tried.
+ */
+
+const folder = process.env['BUILD_KERNEL_ARTIFACTS'];
+const names = folder === undefined ? [] : readdirSync(folder).filter((name) => existsSync(join(folder, name, 'manifest.json')));
+/** iptables for guests whose artifact brings none; a host has its own. */
+const iptables = names.map((name) => join(folder ?? '', name)).find((path) => readdirSync(path).includes('tools-iptables-snat-static.tar.gz'));
+
+const rule = (language: LanguageName, pool: readonly string[]): Gateway['snat'][number] => {
+  if (language === 'snat-rules') return { from: '192.168.0.0/16', pool, gateway: ISP1, oif: 'eth1', algorithm: 'random' };
+  return { from: ['dsnat', 'nat-service', 'nat-snat'].includes(language) ? '0.0.0.0/0' : '192.168.0.0/16', pool };
+};
+
+function specFor(flavour: string, addons: readonly string[], language: LanguageName, pool: readonly string[], sysctls: Readonly<Record<string, string>>): Gateway {
+  return gateway({
+    flavour,
+    addons,
+    language,
+    interfaces: [
+      { device: 'eth0', role: 'inside', addresses: [`${INSIDE}/24`], routes: [] },
+      { device: 'eth1', role: 'outside', addresses: [`${OUTSIDE}/24`], gateway: ISP1, routes: [] },
+    ],
+    snat: language === 'fullnat' ? [] : [rule(language, pool)],
+    services: language === 'fullnat' ? [{ mode: 'fullnat', protocol: 'tcp', address: POOL[0], port: 80, servers: [{ address: '192.168.40.10', port: 80 }], scheduler: 'rr', local: ['192.168.40.201'] }] : [],
+    tuning: { offloads: {}, rings: {}, irq: { policy: 'none', irqbalance: 'keep' }, rps: false, conntrack: {}, sysctls: { 'net.ipv4.ip_forward': '1', ...sysctls } },
+  });
+}
+
+describe.each(names)('%s', (name) => {
+  let scratch: string;
+  let lab: Lab;
+  let context: Context;
+  let artifact: ArtifactTree;
+  let language: LanguageName;
+  let desired: Desired;
+  let make: (pool: readonly string[]) => Promise<Desired>;
+
+  const gw = (script: string): ReturnType<Context['run']> => context.run('gateway', script, 60_000);
+
+  async function put(next: Desired): Promise<void> {
+    desired = next;
+    await gw('mkdir -p /etc/build-kernel /var/lock/subsys');
+    for (const each of next.resources) {
+      if (each.kind === 'file' && typeof each.content === 'string' && each.path.startsWith('/etc/build-kernel/')) await lab.node('gateway').put(each.path, each.content, each.mode.toString(8));
+      if (each.kind === 'absent' && each.path.startsWith('/etc/build-kernel/')) await gw(`rm -f ${each.path}`);
+    }
+  }
+
+  async function drift(): Promise<string[]> {
+    const found: string[] = [];
+    for (const { id, probe, expect: wanted, needs } of desired.effects) {
+      if (needs !== undefined && !(await lab.node('gateway').sh(`command -v ${needs}`)).ok) continue;
+      if (id.startsWith('service ')) continue;
+      const { stdout } = await lab.node('gateway').sh(probe);
+      if (!holds(wanted, stdout)) found.push(`${id}: ${stdout.trim()}`);
+    }
+    return found;
+  }
+
+  async function seen(count: number): Promise<string[]> {
+    const connections = await context.connect('client', REMOTE, 80, { count, timeout: 4000 });
+    return connections.map(({ ok, seen: peer, error }) => (ok ? (peer?.address ?? '?') : (error ?? '?')));
+  }
+
+  beforeAll(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'flavours-'));
+    const parts = await guestParts(scratch);
+    const { system, manifest } = await systemFromArtifact(join(folder ?? '', name), join(scratch, 'system'), parts.distro);
+    if (iptables !== undefined && !existsSync(join(system.root, 'sbin/iptables'))) {
+      await run(['tar', '-xzf', join(iptables, 'tools-iptables-snat-static.tar.gz'), '-C', join(scratch, 'system'), '--one-top-level=iptables']);
+      await run(['rm', '-f', join(scratch, 'system/iptables/sbin/ipvsadm')]);
+      await run(['cp', '-a', `${join(scratch, 'system/iptables/sbin')}/.`, join(system.root, 'sbin')]);
+    }
+    artifact = await openArtifact(join(folder ?? '', name), join(scratch, 'artifact'));
+    const flavour = await loadFlavour(manifest.flavour.split('+')[0] ?? '');
+    language = flavour.language?.name as LanguageName;
+    const facts = { ...el6, programs: { iptables: '/sbin/iptables', ...(language === 'nat-snat' ? { ipvsadm: '/sbin/ipvsadm' } : {}) } };
+    make = (pool) => desire(specFor(flavour.name, manifest.addons, language, pool, flavour.gateway.sysctls), facts, artifact);
+    const initramfs = await makeInitramfs({ system, userland: parts.userland, nic: 'virtio-net', folder: scratch });
+    lab = new Lab({ system, initramfs, qemu: parts.qemu, topology: 'netns', nodes: 'gateway', nic: 'virtio-net', bootTimeout: 300, folder: join(scratch, 'boot'), sockets: join(scratch, 's') });
+    await lab.start();
+    context = new Context(lab, { name, language, addons: manifest.addons, release: manifest.release, debug: false, keepalived: false });
+    await context.begin();
+    await context.serve('server', { tcp: [80], udp: [53] });
+    await gw('sysctl -w net.ipv4.ip_forward=0');
+  }, 900_000);
+  afterAll(async () => {
+    await context.end();
+    await lab.stop();
+    await rm(scratch, { recursive: true, force: true });
+  }, 120_000);
+
+  it('starts, and what was claimed is in effect', async () => {
+    await put(await make(POOL));
+    const guard = await gw('/etc/build-kernel/gateway guard');
+    expect(`${guard.ended} ${guard.stdout}${guard.stderr}`.trim()).toBe('0');
+    const started = await gw('/etc/build-kernel/gateway start');
+    expect(`${started.ended} ${started.stdout}${started.stderr}`.trim()).toBe('0');
+    expect(await drift()).toEqual([]);
+  }, 300_000);
+
+  it('carries traffic, and nothing leaves untranslated', async () => {
+    if (language === 'fullnat') return;
+    const addresses = await seen(12);
+    expect(addresses.filter((each) => !(POOL as readonly string[]).includes(each))).toEqual([]);
+    // What the flavour does not translate must not get out either.
+    await context.connect('client', REMOTE, 53, { count: 4, udp: true, timeout: 1500 });
+    await context.ping('client', REMOTE, '-n', '2', '-T', '700');
+    await checkNoLeak(context, ['isp1']);
+    expect(context.checks.filter(({ ok }) => !ok)).toEqual([]);
+  }, 300_000);
+
+  it('started again it touches nothing; what another took away is put back', async () => {
+    const again = await gw('/etc/build-kernel/gateway start');
+    expect(`${again.ended} ${again.stdout}${again.stderr}`.trim()).toBe('0');
+    if (!['iptables', 'nftables'].includes(language)) {
+      await gw('ipvsadm -C');
+      expect((await drift()).some((line) => line.startsWith('rules'))).toBe(true);
+      await gw('/etc/build-kernel/gateway reload');
+    }
+    expect(await drift()).toEqual([]);
+  }, 300_000);
+
+  it('reload to a smaller pool breaks no open connection', async () => {
+    if (language === 'fullnat') return;
+    const talking = await context.background('client', ['traffic', 'flows', '-n', '6', '-d', '6000', '-i', '100', REMOTE, '80'], 60_000);
+    await context.run('client', 'sleep 1');
+    await put(await make(POOL.slice(0, 2)));
+    const reloaded = await gw('/etc/build-kernel/gateway reload');
+    expect(`${reloaded.ended} ${reloaded.stdout}${reloaded.stderr}`.trim()).toBe('0');
+    expect(await drift()).toEqual([]);
+    expect((await seen(9)).filter((each) => !(POOL.slice(0, 2) as string[]).includes(each))).toEqual([]);
+    const lines = (await talking()).stdout.split('\n').filter((line) => / (alive|lost) /.test(line));
+    // Those of the address that went have lost it.
+    expect(lines.filter((line) => line.includes(' alive ')).length).toBeGreaterThanOrEqual(4);
+  }, 300_000);
+
+  it('stops without a leak, and is removed', async () => {
+    await gw('/etc/build-kernel/gateway stop; sysctl -w net.ipv4.ip_forward=1');
+    await context.connect('client', REMOTE, 80, { count: 2, timeout: 1500 });
+    await checkNoLeak(context, ['isp1']);
+    expect(context.checks.filter(({ ok }) => !ok)).toEqual([]);
+    const removed = await gw('/etc/build-kernel/gateway remove; ip -o addr show dev eth1; ipvsadm -ln 2>/dev/null; iptables-save 2>/dev/null');
+    expect(removed.stdout).not.toMatch(new RegExp(`BK-|${POOL[0].replaceAll('.', '\\.')}|0\\.0\\.0\\.0:0`));
+    expect(removed.stdout).toContain(`${OUTSIDE}/24`);
+  }, 300_000);
+});
+
+it('a folder of artifacts is there when it is named', () => {
+  expect(folder === undefined || names.length > 0).toBe(true);
+});
