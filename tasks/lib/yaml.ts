@@ -100,10 +100,14 @@ export class YamlSource {
 export function showPath(path: YamlPath): string {
   return path.reduce<string>((text, key) => {
     const word = String(key);
-    const shown = /^[\w.@+-]{1,64}$/.test(word) ? word : JSON.stringify(word.length > 40 ? `${word.slice(0, 40)}…` : word);
+    const shown = /^[\w.@+-]{1,64}$/.test(word) ? word : visible(word);
     return text === '' ? shown : `${text}.${shown}`;
   }, '');
 }
+
+/** A text of any origin as one that a terminal shows and does not obey: quoted, ASCII only, short. */
+const visible = (word: string): string =>
+  JSON.stringify(word.slice(0, 40)).replace(/[^\u0020-\u007e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`) + (word.length > 40 ? '…' : '');
 
 /** A union's issue says only "invalid": the branch that came furthest says what is wrong. */
 function flatten(issue: z.core.$ZodIssue): Fault[] {

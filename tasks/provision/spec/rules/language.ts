@@ -38,8 +38,11 @@ function placeOf(file: GatewayFile, host: string, surroundings: Surroundings): Y
   return file.rules_by === undefined ? ['flavour'] : ['rules_by'];
 }
 
+let everyFlavour: Promise<Flavour[]> | undefined;
+
 async function others(gateway: Gateway, except: string): Promise<string[]> {
-  return (await loadFlavours()).filter((each) => each.kind === 'flavour' && each.name !== except && objection(each, { ...gateway, language: each.language?.name as LanguageName }) === undefined).map(({ name }) => name);
+  everyFlavour ??= loadFlavours();
+  return (await everyFlavour).filter((each) => each.kind === 'flavour' && each.name !== except && objection(each, { ...gateway, language: each.language?.name as LanguageName }) === undefined).map(({ name }) => name);
 }
 
 export const checkLanguage: Rule = async (file, context, { errors }) => {
