@@ -170,10 +170,17 @@ const provisionCommand = command(
   'make a host the gateway that a file describes: shows a plan, asks, tries it, keeps it or goes back',
   [],
   async (io, [file], options) => {
+    if (typeof options['ansible'] === 'string') {
+      const { provisionAnsible, toAnsibleOptions } = await import('./provision/ansible/command.js');
+      await provisionAnsible(io, String(file), toAnsibleOptions(options));
+      return;
+    }
     const [{ provision }, { toProvisionOptions }] = await Promise.all([import('./provision/commands/provision.js'), import('./provision/commands/options.js')]);
     await provision(io, String(file), toProvisionOptions(options));
   },
-).addHelpText('after', examples(['provision gateway.yaml --host gw1', 'provision gateway.yaml --host gw1 --plan', 'provision gateway.yaml --host gw1 --yes --json', 'provision gateway.yaml --folder /srv/image']));
+)
+  .option('--ansible <dir>', 'write the plans of all hosts (or of --host) as an Ansible playbook; change nothing')
+  .addHelpText('after', examples(['provision gateway.yaml --host gw1', 'provision gateway.yaml --ansible rollout', 'provision gateway.yaml --host gw1 --plan', 'provision gateway.yaml --host gw1 --yes --json', 'provision gateway.yaml --folder /srv/image']));
 addProvisionOptions(provisionCommand);
 
 const rollbackCommand = command('rollback [gateway.yaml]', 'make a host what it was before its last provision', [], async (io, [file], options) => {

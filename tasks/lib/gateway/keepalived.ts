@@ -1,7 +1,7 @@
 import { block } from './keepalived/block.js';
 import { services } from './keepalived/services.js';
 import { snat } from './keepalived/snat.js';
-import { vrrp, type Vrrp } from './keepalived/vrrp.js';
+import { syncDaemon, vrrp, type Vrrp } from './keepalived/vrrp.js';
 import type { LanguageName } from './languages.js';
 import type { GatewaySpec } from './spec.js';
 
@@ -19,5 +19,5 @@ export type { Vrrp, VrrpInstance } from './keepalived/vrrp.js';
  * @throws CannotSay
  */
 export function renderKeepalived(language: LanguageName, spec: GatewaySpec, ha?: Vrrp): string {
-  return [...block('global_defs', ['router_id gateway']), ...snat(language, spec), ...services(language, spec.services), ...(ha ? vrrp(language, ha) : []), ''].join('\n');
+  return [...block('global_defs', ['router_id gateway', ...(ha ? syncDaemon(language, ha) : [])]), ...snat(language, spec), ...services(language, spec.services), ...(ha ? vrrp(language, ha) : []), ''].join('\n');
 }

@@ -6,8 +6,7 @@ import { EXIT_STATUS } from '../../lib/errors.js';
 import { remove } from '../../lib/files.js';
 import type { Io } from '../../lib/io.js';
 import { runStages } from '../../lib/ui/stages.js';
-import { desire } from '../desired/index.js';
-import { readFacts } from '../facts/index.js';
+import { prepare } from '../commands/prepare.js';
 import { loadSpec, type LoadedSpec } from '../spec/load.js';
 import { chooseHosts, openHost, type WhichHosts } from '../target/open.js';
 import { checkHost } from './index.js';
@@ -83,8 +82,7 @@ async function verifyHost(spec: LoadedSpec, host: string, artifact: ArtifactTree
   const gateway = spec.gateway(host);
   const target = openHost(spec, host, local);
   try {
-    const facts = await readFacts(target);
-    const desired = await desire(gateway, facts, artifact);
+    const { facts, desired } = await prepare(target, gateway, artifact, [], () => undefined);
     const checks = [...(await checkHost(target, desired)), ...(await trafficOf(target, gateway))];
     return { host, flavour: gateway.flavour, target: target.name, ...(facts.release === undefined ? {} : { release: facts.release }), date: new Date(began).toISOString(), seconds: (Date.now() - began) / 1000, checks };
   } finally {

@@ -80,4 +80,12 @@ describe('keepalived.conf', () => {
     expect(conf.split('{')).toHaveLength(conf.split('}').length);
     expect(conf).toContain('vrrp_sync_group GATEWAY');
   });
+  it('synchronisation of connections, as each keepalived says it', () => {
+    const ha = { master: true, password: 'x', sync: { interface: 'eth2', id: 7 }, instances: ['A', 'B'].map((name, index) => ({ name, interface: `eth${String(index)}`, id: index + 1, priority: 100, addresses: ['1.1.1.1/24'] })) };
+    expect(renderKeepalived('nat-snat', spec(), ha)).toMatch(/global_defs \{\n {4}router_id gateway\n {4}lvs_sync_daemon eth2 A id 7\n\}/);
+    const old = renderKeepalived('dsnat-zones', spec(), ha);
+    expect(old).not.toMatch(/lvs_sync_daemon /);
+    expect(old.match(/lvs_sync_daemon_interface eth2/g)).toHaveLength(1);
+    expect(old).toMatch(/vrrp_instance A \{\n {4}state MASTER\n {4}interface eth0\n {4}lvs_sync_daemon_interface eth2/);
+  });
 });

@@ -26,6 +26,13 @@ export interface Vrrp {
   master: boolean;
   /** Name of the group whose instances change sides together; GATEWAY when left out. */
   syncGroup?: string;
+  /** IPVS's connection synchronisation: who is master sends, the others listen. keepalived 1.2 takes the id from the instance. */
+  sync?: { interface: string; id: number };
+}
+
+/** The line for global_defs; keepalived 1.2 has one in an instance. */
+export function syncDaemon(language: LanguageName, { sync, instances: [first] }: Vrrp): string[] {
+  return sync && first && isCurrent(language) ? [`lvs_sync_daemon ${sync.interface} ${first.name} id ${String(sync.id)}`] : [];
 }
 
 /** Addresses that an advert has room for (VRRP_MAX_VIP); the rest move with the role and are not advertised. */
@@ -39,16 +46,17 @@ function split(addresses: readonly string[]): { advertised: string[]; excluded: 
 }
 
 /** @throws CannotSay */
-export function vrrp(language: LanguageName, { instances, password, master, syncGroup = 'GATEWAY' }: Vrrp): string[] {
+export function vrrp(language: LanguageName, { instances, password, master, syncGroup = 'GATEWAY', sync }: Vrrp): string[] {
   return [
     ...block(`vrrp_sync_group ${syncGroup}`, block('group', instances.map(({ name }) => name))),
-    ...instances.flatMap(({ name, interface: device, id, priority, addresses, unicast }) => {
+    ...instances.flatMap(({ name, interface: device, id, priority, addresses, unicast }, index) => {
       if (unicast && !isCurrent(language)) throw new CannotSay('keepalived 1.2', 'unicast VRRP');
       const { advertised, excluded } = split(addresses);
       const onDevice = (list: readonly string[]): string[] => list.map((address) => `${address} dev ${device}`);
       return block(`vrrp_instance ${name}`, [
         `state ${master ? 'MASTER' : 'BACKUP'}`,
         `interface ${device}`,
+        ...(sync && index === 0 && !isCurrent(language) ? [`lvs_sync_daemon_interface ${sync.interface}`] : []),
         ...(advertised[0] !== undefined && isV6(advertised[0]) ? ['native_ipv6'] : []),
         `virtual_router_id ${String(id)}`,
         `priority ${String(priority)}`,
