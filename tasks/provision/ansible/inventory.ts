@@ -48,6 +48,8 @@ function connection(ssh: SshAccess): Record<string, unknown> {
     ...(at > 0 ? { ansible_user: ssh.destination.slice(0, at) } : {}),
     ...(ssh.port === undefined ? {} : { ansible_port: ssh.port }),
     ...(ssh.identity === undefined ? {} : { ansible_ssh_private_key_file: ssh.identity }),
+    // What ends with the connection must not be hung up by its terminal.
+    ansible_ssh_use_tty: false,
     // Ansible splits them as a shell does.
     ansible_ssh_common_args: shellQuote(sshArguments(ssh)),
   };

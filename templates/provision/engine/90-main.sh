@@ -46,6 +46,8 @@ main() {
     status) "$command" ;;
     # In the background: the caller's connection ends in order.
     reboot)
+      # A terminal that goes with the connection must not take the reboot along.
+      trap '' HUP
       if command -v setsid >/dev/null 2>&1; then starter=setsid; else starter=nohup; fi
       $starter sh "$HOME_DIR/engine" reboot-now </dev/null >/dev/null 2>&1 &
       ;;
