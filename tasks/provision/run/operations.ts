@@ -11,7 +11,8 @@ export interface Operation {
   mode: number;
   before: string;
   after: string;
-  phase: 'apply' | 'confirm';
+  /** hook: on the disk before anything else is touched. */
+  phase: 'hook' | 'apply' | 'confirm';
   content?: string | { source: string; sha256: string; size: number };
   /** initramfs: the program, and the release it is made for. */
   tool?: string;
@@ -69,7 +70,8 @@ function changesKernel(plan: Plan): boolean {
 export function operationsOf(plan: Plan, boot?: BootPlan): Operation[] {
   const rank = ({ part }: Change): number => (part === HOOK_PART ? 0 : part === MENU_PART ? 2 : 1);
   const ordered = [...plan.changes].sort((a, b) => rank(a) - rank(b));
-  const before = ordered.filter((change) => rank(change) < 2).flatMap(fromChange);
+  const hook = ordered.filter((change) => rank(change) === 0).flatMap(fromChange).map((operation): Operation => ({ ...operation, phase: 'hook' }));
+  const before = ordered.filter((change) => rank(change) === 1).flatMap(fromChange);
   const menu = ordered.filter((change) => rank(change) === 2).flatMap(fromChange);
   const { initramfs } = boot ?? {};
   const made: Operation[] =
@@ -77,5 +79,5 @@ export function operationsOf(plan: Plan, boot?: BootPlan): Operation[] {
       ? [{ kind: 'initramfs', path: initramfs.path, mode: 0o600, before: initramfs.before, after: 'made', phase: 'apply', tool: initramfs.tool, release: initramfs.release }]
       : [];
   const all = [...before, ...made, ...menu];
-  return [...all.filter(({ phase }) => phase === 'apply'), ...all.filter(({ phase }) => phase === 'confirm')];
+  return [...hook, ...all.filter(({ phase }) => phase === 'apply'), ...all.filter(({ phase }) => phase === 'confirm')];
 }

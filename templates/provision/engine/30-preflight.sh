@@ -51,7 +51,7 @@ preflight() {
   last=
   : >"$RUN/dirs.new" || fail "$NO_SPACE" "cannot write $RUN/dirs"
   while IFS=$TAB read -r n kind path mode before after part block length phase <&3; do
-    [ "$phase" = apply ] || continue
+    [ "$phase" != confirm ] || continue
     target=$ROOT$path
     folder=${target%/*}
     if [ "$folder" != "$last" ]; then

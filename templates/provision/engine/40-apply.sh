@@ -8,7 +8,7 @@ cut() {
 back_up() {
   mkdir -p "$RUN/old" || return 1
   while IFS=$TAB read -r n kind path mode before after part block length phase <&3; do
-    [ "$phase" = apply ] || continue
+    [ "$phase" != confirm ] || continue
     case $before in absent | link\ *) continue ;; esac
     [ ! -e "$RUN/old/$n" ] || continue
     target=$ROOT$path
@@ -16,9 +16,6 @@ back_up() {
     look "$RUN/old/$n.new"
     [ "$S" = "$before" ] || fail "$CHANGED" "changed since the plan was made: $path"
     mv -f "$RUN/old/$n.new" "$RUN/old/$n" || return 1
-    # Old boot loaders read the disk without the file system's journal. A second name keeps what they may still see
-    # under the old one, and the way back needs no room then.
-    case $path in /boot/*) ln "$target" "${target%/*}/.build-kernel.old.$n~" 2>/dev/null || : ;; esac
   done 3<"$RUN/index"
 }
 
@@ -46,6 +43,11 @@ operate() {
         look "$beside"
         [ "$S" = "$after" ] || return 1
         settle "$beside"
+        # Boot loaders read the disk without the file system's journal. A second name keeps what they may still see
+        # under the old one, and the way back needs no room then.
+        case $path in
+          /boot/*) [ "$phase" = confirm ] || [ -e "${target%/*}/.build-kernel.old.$n~" ] || ln "$target" "${target%/*}/.build-kernel.old.$n~" 2>/dev/null || : ;;
+        esac
       fi
       replace "$beside" "$target"
       ;;
@@ -78,7 +80,7 @@ operations() {
 # Every file is what it must be, read back.
 check_files() {
   while IFS=$TAB read -r n kind path mode before after part block length phase <&3; do
-    [ "$kind" != file ] || [ "$phase" != apply ] || printf '%s  %s\n' "$after" "$ROOT$path"
+    [ "$kind" != file ] || [ "$phase" = confirm ] || printf '%s  %s\n' "$after" "$ROOT$path"
   done 3<"$RUN/index" >"$RUN/check" || return 1
   [ ! -s "$RUN/check" ] || sha256sum -c "$RUN/check" >/dev/null 2>&1
 }
@@ -94,7 +96,7 @@ apply() {
   if [ "$STATE" = staged ]; then
     payload_whole
     drop_backups
-    rm -f "$RUN/done.apply" "$RUN/done.confirm" "$RUN/env.old" "$RUN/env.absent" "$RUN/booted" "$RUN/deadline" "$RUN/previous"
+    rm -f "$RUN/done.hook" "$RUN/done.apply" "$RUN/done.confirm" "$RUN/env.old" "$RUN/env.absent" "$RUN/booted" "$RUN/deadline" "$RUN/previous"
     boot_possible
     preflight
     back_up || { drop_backups; fail "$NO_SPACE" "cannot back up what will be replaced (disk full?)"; }
@@ -102,6 +104,9 @@ apply() {
     $SYNC
     to_state applying
   fi
+  # What takes the run back by itself is on the disk before anything else is touched.
+  operations hook
+  $SYNC
   boot_prepare || fail "$NO_SPACE" "cannot write the boot loader's environment"
   operations apply
   check_files || fail "$NO_SPACE" "what was written is not what was to be written (disk full?)"

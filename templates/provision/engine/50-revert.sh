@@ -57,7 +57,7 @@ undo_all() {
   set --
   undone=
   while IFS=$TAB read -r n kind path mode before after part block length phase <&3; do
-    [ "$phase" = apply ] || continue
+    [ "$phase" != confirm ] || continue
     if [ "$before" = absent ] && [ "$kind" = file ] && undo_fast; then
       set -- "$@" "$ROOT$path"
       [ $# -lt 100 ] || { rm -f "$@" || return 1; set --; }

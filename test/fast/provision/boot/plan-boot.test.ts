@@ -98,9 +98,9 @@ describe('the boot hook', () => {
     expect(hookResources({ init: 'sysv', rcFolder: '/etc/rc.d' }).map(({ path }) => path)).toEqual(['/etc/rc.d/init.d/build-kernel-boot', ...[2, 3, 4, 5].map((level) => `/etc/rc.d/rc${String(level)}.d/S00build-kernel-boot`)]);
     expect(hookResources({ init: 'systemd', rcFolder: '/etc' }).map(({ path }) => path)).toEqual([
       '/etc/systemd/system/build-kernel-boot.service',
-      '/etc/systemd/system/build-kernel-guard.service',
+      '/etc/systemd/system/build-kernel-confirm.service',
       '/etc/systemd/system/sysinit.target.wants/build-kernel-boot.service',
-      '/etc/systemd/system/sysinit.target.wants/build-kernel-guard.service',
+      '/etc/systemd/system/sysinit.target.wants/build-kernel-confirm.service',
     ]);
   });
 });
