@@ -12,6 +12,16 @@ if grep -q '^updates/build-kernel/' "/lib/modules/$release/modules.dep" 2>/dev/n
         rmmod ip_vs 2>/dev/null
     fi
 fi
+# Early at a boot what is started comes by itself; only what systemd has read already is told anew, and not waited for.
+if [ "$BUILD_KERNEL_BOOTING" = yes ]; then
+    if [ -d /run/systemd/system ]; then
+        systemctl --no-block daemon-reload
+        for unit in irqbalance keepalived; do
+            if [ "$(systemctl is-enabled "$unit.service" 2>/dev/null)" = enabled ]; then systemctl --no-block start "$unit.service"; fi
+        done
+    fi
+    exit 0
+fi
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     if command -v udevadm >/dev/null 2>&1; then udevadm control --reload; fi

@@ -3,7 +3,7 @@ import type { Effect, Gateway, Resource } from '../types.js';
 import { ETC, file, withRole, type Context, type Part } from './context.js';
 import { PROBE_PATH } from './effects.js';
 import { carried } from './network.js';
-import { command, lines, quote } from './words.js';
+import { lines, quote, rest } from './words.js';
 
 /**
  * iptables, in chains of our own (BK-…) that are replaced as a whole: SNAT of the language iptables, marks of nat-snat,
@@ -70,11 +70,11 @@ function forward({ gateway }: Context): Rule[] {
     }
     if (byNetfilter) {
       // NAT passes over what conntrack cannot place.
-      if (gateway.access.leakGuard) rules.push([...way, '-m', 'conntrack', '--ctstate', 'INVALID', '-j', 'DROP']);
+      if (gateway.access.leakGuard) rules.push([...way, '-m', 'state', '--state', 'INVALID', '-j', 'DROP']);
       for (const { from, oif } of gateway.snat) if ((oif ?? withRole(gateway, 'outside')[0]?.device) === outside) rules.push([...way, '-s', from, '-j', 'ACCEPT']);
       if (gateway.access.leakGuard) for (const from of insideNetworks(gateway)) rules.push([...way, '-s', from, '-j', 'DROP']);
     } else rules.push([...way, '-j', 'ACCEPT']);
-    rules.push(['-i', outside, '-o', inside, ...(byNetfilter ? ['-m', 'conntrack', '--ctstate', 'ESTABLISHED,RELATED'] : []), '-j', 'ACCEPT']);
+    rules.push(['-i', outside, '-o', inside, ...(byNetfilter ? ['-m', 'state', '--state', 'ESTABLISHED,RELATED'] : []), '-j', 'ACCEPT']);
   }
   return rules;
 }
@@ -107,6 +107,12 @@ function add(chains: Chains, table: string, chain: string, rules: readonly Rule[
   chains.set(key, [...(chains.get(key) ?? []), ...rules]);
 }
 
+/** A word of a file for iptables-restore, which knows double quotes and backslashes, no others. @throws ExpectedError usage */
+const restoreWord = (value: string): string => {
+  const plain = rest(value);
+  return /^[A-Za-z0-9_@%+=:,./!-]+$/.test(plain) ? plain : `"${plain.replaceAll(/["\\]/g, '\\$&')}"`;
+};
+
 /** A file for iptables-restore --noflush: its chains are emptied and filled at once, the others stay. */
 function restoreFile(chains: Chains): string {
   const tables = new Map<string, { chain: string; rules: Rule[] }[]>();
@@ -114,7 +120,7 @@ function restoreFile(chains: Chains): string {
     const [table = '', chain = ''] = key.split(' ');
     tables.set(table, [...(tables.get(table) ?? []), { chain, rules }]);
   }
-  return [...tables].map(([table, list]) => [`*${table}`, ...list.map(({ chain }) => `:${ours(chain)} - [0:0]`), ...list.flatMap(({ chain, rules }) => rules.map((rule) => `-A ${ours(chain)} ${command(rule)}`)), 'COMMIT', ''].join('\n')).join('');
+  return [...tables].map(([table, list]) => [`*${table}`, ...list.map(({ chain }) => `:${ours(chain)} - [0:0]`), ...list.flatMap(({ chain, rules }) => rules.map((rule) => `-A ${ours(chain)} ${rule.map(restoreWord).join(' ')}`)), 'COMMIT', ''].join('\n')).join('');
 }
 
 interface Family {

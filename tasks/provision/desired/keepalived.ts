@@ -1,5 +1,6 @@
 import type { Effect, Resource } from '../types.js';
 import { file, link, script, type Context, type Part } from './context.js';
+import { probe } from './effects.js';
 import { rcLinks } from './services.js';
 import { render } from './templates.js';
 
@@ -36,8 +37,7 @@ export function keepalived(context: Context): Part {
       id: 'service keepalived',
       part: 'keepalived',
       claim: 'keepalived runs',
-      // No program is started for each process: on a slow host with hundreds that takes longer than a check may.
-      probe: 'found=stopped; for file in /proc/[0-9]*/stat; do if read -r _ name _ <"$file" && [ "$name" = "(keepalived)" ]; then found=running; break; fi; done 2>/dev/null; echo "$found"',
+      probe: probe.process('keepalived'),
       expect: { equals: 'running' },
     },
   ];

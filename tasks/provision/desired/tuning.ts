@@ -92,7 +92,7 @@ function interrupts({ gateway, facts }: Context): Part {
       id: 'service irqbalance',
       part: 'tuning',
       claim: 'irqbalance does not run',
-      probe: 'found=; for file in /proc/[0-9]*/comm; do if [ "$(cat "$file" 2>/dev/null)" = irqbalance ]; then found=running; fi; done; echo "${found:-stopped}"',
+      probe: probe.process('irqbalance'),
       expect: { equals: 'stopped' },
     });
   }

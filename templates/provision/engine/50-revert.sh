@@ -103,7 +103,7 @@ script() {
   [ -z "$ROOT" ] && [ "$reboot" != yes ] && [ -s "$RUN/$1" ] || return 0
   note "script $1"
   # Without the lock's or the index's descriptors, and never in the way of what follows.
-  sh "$RUN/$1" </dev/null >>"$RUN/log" 2>&1 3<&- 4<&- || say "script $1 failed with status $?: see $RUN/log"
+  BUILD_KERNEL_BOOTING=$BOOTING sh "$RUN/$1" </dev/null >>"$RUN/log" 2>&1 3<&- 4<&- || say "script $1 failed with status $?: see $RUN/log"
 }
 
 revert() {
@@ -141,5 +141,6 @@ revert() {
   fi
   rm -f "$HOME_DIR/pending"
   $SYNC
-  [ "$BOOTING" = yes ] || script restored
+  # At a boot too: modules that went must go from the index before one is loaded.
+  script restored
 }

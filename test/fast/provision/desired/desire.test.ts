@@ -154,7 +154,7 @@ describe('iptables-snat on EL6', () => {
 
   it('drops what conntrack cannot place and what no rule covers', async () => {
     const open = text(await desire(spec, el6, plain), '/etc/build-kernel/iptables').split('\n').filter((line) => line.startsWith('-A BK-FORWARD -i eth0 -o eth1'));
-    expect(open[0]).toBe('-A BK-FORWARD -i eth0 -o eth1 -m conntrack --ctstate INVALID -j DROP');
+    expect(open[0]).toBe('-A BK-FORWARD -i eth0 -o eth1 -m state --state INVALID -j DROP');
     expect(open[1]).toBe('-A BK-FORWARD -i eth0 -o eth1 -s 192.168.40.0/24 -j ACCEPT');
     expect(open.slice(2).every((line) => line.endsWith('-j DROP'))).toBe(true);
   });
