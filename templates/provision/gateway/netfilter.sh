@@ -21,7 +21,8 @@ netfilter_load() { # open|closed
             fault "$program is missing: nothing stops what leaves untranslated"
             continue
         fi
-        "$program-restore" --noflush <"$file" || fault "$program does not take $file"
+        # A current iptables warns of revisions that an old kernel lacks, and uses the one that it has.
+        said=$("$program-restore" --noflush <"$file" 2>&1) || fault "$program does not take $file: $said"
     done
     while read -r family table chain ours; do
         program=$(tables "$family")
