@@ -58,7 +58,7 @@ export async function provisionAnsible(io: Io, file: string, options: AnsibleOpt
           title: `look at ${host}`,
           run: async (p: { progress(text: string): void }): Promise<void> => {
             if (!found.artifact) throw new Error('no artifact was read');
-            planned.push(await planHost(spec, host, found.artifact, join(scratch, host), (text) => {
+            planned.push(await planHost(spec, host, found.artifact, join(scratch, host), scratch, (text) => {
               p.progress(text);
             }));
           },
@@ -78,11 +78,11 @@ export async function provisionAnsible(io: Io, file: string, options: AnsibleOpt
   io.print(`The playbook for ${ordered.map(({ gateway }) => gateway.host).join(', then ')} is in ${resolve(options.folder)}:\n  cd ${resolve(options.folder)} && ansible-playbook site.yml --check    (then without --check)`);
 }
 
-async function planHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, folder: string, say: (text: string) => void): Promise<PlannedHost> {
+async function planHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, folder: string, scratch: string, say: (text: string) => void): Promise<PlannedHost> {
   const gateway = spec.gateway(host);
   const target = openHost(spec, host, false);
   try {
-    const { plan, desired, boot, findings } = await prepare(target, gateway, artifact, [], say);
+    const { plan, desired, boot, findings } = await prepare(target, gateway, artifact, [], say, scratch);
     if (!isDone(plan)) refuseUnfit(host, findings);
     const { stdout } = await target.sh('printf "%s" "${SUDO_USER:-}"');
     const bundle =

@@ -59,7 +59,7 @@ export async function verifyHosts(io: Io, file: string, options: VerifyHostsOpti
           title: `look at ${host}`,
           run: async (p: { note(text: string): void }): Promise<void> => {
             if (!artifact) throw new Error('no artifact was read');
-            const report = await verifyHost(spec, host, artifact, options.local);
+            const report = await verifyHost(spec, host, artifact, options.local, scratch);
             reports.push(report);
             p.note(summary(report.checks));
           },
@@ -77,12 +77,12 @@ export async function verifyHosts(io: Io, file: string, options: VerifyHostsOpti
   if (reports.some(({ checks }) => checks.some(({ status }) => isDrift(status)))) process.exitCode = EXIT_STATUS.verify;
 }
 
-async function verifyHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, local: boolean): Promise<HostReport> {
+async function verifyHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, local: boolean, scratch: string): Promise<HostReport> {
   const began = Date.now();
   const gateway = spec.gateway(host);
   const target = openHost(spec, host, local);
   try {
-    const { facts, desired } = await prepare(target, gateway, artifact, [], () => undefined);
+    const { facts, desired } = await prepare(target, gateway, artifact, [], () => undefined, scratch);
     const checks = [...(await checkHost(target, desired)), ...(await trafficOf(target, gateway))];
     return { host, flavour: gateway.flavour, target: target.name, ...(facts.release === undefined ? {} : { release: facts.release }), date: new Date(began).toISOString(), seconds: (Date.now() - began) / 1000, checks };
   } finally {

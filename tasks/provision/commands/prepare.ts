@@ -1,5 +1,5 @@
 import type { ArtifactTree } from '../../lib/artifact.js';
-import { hookResources, planBoot, type BootPlan } from '../boot/index.js';
+import { hookResources, initramfsHere, planBoot, type BootPlan } from '../boot/index.js';
 import { drift } from '../checks/index.js';
 import { desire } from '../desired/index.js';
 import { readFacts } from '../facts/index.js';
@@ -20,9 +20,10 @@ export interface Prepared {
 /**
  * Looks at a host and makes its plan. Changes nothing.
  * @param say what is being looked at
+ * @param scratch folder for what is made for the host here; must stay until it was sent
  * @throws ExpectedError preflight, provision, environment: what stands in the way
  */
-export async function prepare(target: Target, gateway: Gateway, artifact: ArtifactTree, warnings: readonly string[], say: (text: string) => void): Promise<Prepared> {
+export async function prepare(target: Target, gateway: Gateway, artifact: ArtifactTree, warnings: readonly string[], say: (text: string) => void, scratch: string): Promise<Prepared> {
   say('what it is');
   const facts = await readFacts(target);
   const wanted = await desire(gateway, facts, artifact);
@@ -32,7 +33,7 @@ export async function prepare(target: Target, gateway: Gateway, artifact: Artifa
   let boot: BootPlan | undefined;
   if (kernel && !early.some(({ level }) => level === 'error')) {
     const image = artifact.kernel.find(({ path }) => path === kernel.image);
-    boot = await planBoot({ facts, read: (path) => target.get(path) }, kernel, image?.kind === 'file' ? image.sha256 : '');
+    boot = await planBoot({ facts, read: (path) => target.get(path), makeHere: initramfsHere(artifact, scratch, say) }, kernel, image?.kind === 'file' ? image.sha256 : '');
   }
   const desired: Desired = { ...wanted, resources: [...hookResources(facts), ...wanted.resources, ...(boot?.resources ?? [])] };
   say(`${String(desired.resources.length)} files`);

@@ -73,7 +73,7 @@ async function work(session: Session): Promise<void> {
         pending = await onItsWay(target);
         prepared = await prepare(target, gateway, artifact!, [], (text) => {
           p.progress(text);
-        });
+        }, scratch);
       },
     ],
   ]);
@@ -91,7 +91,7 @@ async function work(session: Session): Promise<void> {
       const checks = await checkAndKeep(session, now, going.id, going.journal.reboot);
       return finish(session, now, 'provisioned', { run: going.id, checks });
     }
-    await stages(session, [[`look at ${name} again`, async (p) => (now = await prepare(target, gateway, artifact!, [], (text) => { p.progress(text); }))]]);
+    await stages(session, [[`look at ${name} again`, async (p) => (now = await prepare(target, gateway, artifact!, [], (text) => { p.progress(text); }, scratch))]]);
   }
   if (!isDone(now.plan) || now.findings.some(({ level }) => level === 'error')) {
     io.print(showPlan(now.plan));

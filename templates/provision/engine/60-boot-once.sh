@@ -105,6 +105,8 @@ boot_prepare() {
       legacy) if [ -e "$environment" ]; then cp -a "$environment" "$RUN/env.new" && mv -f "$RUN/env.new" "$RUN/env.old"; else : >"$RUN/env.absent"; fi || return 1 ;;
       *) cp -a "$environment" "$RUN/env.new" && mv -f "$RUN/env.new" "$RUN/env.old" || return 1 ;;
     esac
+    # What was there must be known for certain before the boot loader's own file changes.
+    $SYNC
   fi
   [ "$method" = legacy ] || return 0
   if [ ! -f "$environment" ] || [ "$(wc -c <"$environment")" -lt 10 ]; then
