@@ -16,6 +16,8 @@ export interface GuestOptions {
   bootTimeout: number;
   /** MiB of a guest; left out: what its kernel is known to need. */
   memory?: number;
+  /** Processors of a guest. */
+  cpus: number;
 }
 
 export interface VerifyOptions extends GuestOptions {
@@ -43,6 +45,11 @@ function mebibytes(value: string): number {
   return Number(value);
 }
 
+function processors(value: string): number {
+  if (!/^[1-8]$/.test(value)) throw new InvalidArgumentError('It must be a number from 1 to 8.');
+  return Number(value);
+}
+
 function seconds(value: string): number {
   if (!/^[1-9]\d*$/.test(value)) throw new InvalidArgumentError('It must be a whole number of seconds.');
   return Number(value);
@@ -55,6 +62,7 @@ function guestOptions(): Option[] {
     new Option('--accel <how>', 'kvm or tcg, emulation (default: KVM when it can be used)').choices(['kvm', 'tcg']),
     new Option('--append <text>', "added to the guests' kernel command line").default(''),
     new Option('--memory <MiB>', "a guest's memory (default: what its kernel needs; one with KASAN needs 768)").argParser(mebibytes),
+    new Option('--cpus <count>', 'processors of a guest').argParser(processors).default(1),
     new Option('--boot-timeout <seconds>', 'how long a guest may take to come up').argParser(seconds).default(90),
   ].map((option) => option.env(environmentName(option.name())));
 }
@@ -82,6 +90,7 @@ export function toGuestOptions(parsed: Record<string, unknown>): GuestOptions {
     ...(accel === 'kvm' || accel === 'tcg' ? { accel } : {}),
     append: typeof parsed['append'] === 'string' ? parsed['append'] : '',
     bootTimeout: Number(parsed['bootTimeout'] ?? 90),
+    cpus: Number(parsed['cpus'] ?? 1),
     ...(typeof parsed['memory'] === 'number' ? { memory: parsed['memory'] } : {}),
   };
 }

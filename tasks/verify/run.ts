@@ -28,6 +28,8 @@ export interface RunInput {
   nic: Nic;
   /** Seconds a guest may take to come up. */
   bootTimeout: number;
+  /** Processors of a guest. */
+  cpus: number;
   /** Scenarios in order; each with the reason why it is left out, if it is. */
   scenarios: readonly { scenario: Scenario; skip?: string }[];
   /** Scenario name to why it is known not to hold. */
@@ -62,9 +64,9 @@ class Run {
   private async labFor(nodes: TopologyName): Promise<Lab> {
     if (this.lab?.options.nodes === nodes) return this.lab;
     await this.stop();
-    const { system, qemu, topology, nic, folder, bootTimeout } = this.input;
+    const { system, qemu, topology, nic, folder, bootTimeout, cpus } = this.input;
     this.boots += 1;
-    const lab = new Lab({ system, initramfs: this.initramfs, qemu, topology, nodes, nic, bootTimeout, folder: join(folder, `boot-${String(this.boots)}`), sockets: this.sockets });
+    const lab = new Lab({ system, initramfs: this.initramfs, qemu, topology, nodes, nic, bootTimeout, cpus, folder: join(folder, `boot-${String(this.boots)}`), sockets: this.sockets });
     this.lab = lab;
     const began = Date.now();
     try {

@@ -81,6 +81,7 @@ export async function shell(io: Io, what: WhatToVerify, options: ShellOptions, f
       nodes: 'gateway',
       nic: options.nic,
       bootTimeout: options.bootTimeout,
+      cpus: options.cpus,
       folder: join(scratch, 'out'),
       sockets: join(scratch, 's'),
       terminal: node,

@@ -22,6 +22,8 @@ export interface LabOptions {
   nic: Nic;
   /** Seconds a guest may take to come up. */
   bootTimeout: number;
+  /** Processors of a guest; left out: one. */
+  cpus?: number;
   /** For logs and captures. */
   folder: string;
   /** For sockets; a short path. */
@@ -160,6 +162,7 @@ export class Lab {
       append: `${system.append}${shell ? ' guest.shell' : ''}`,
       memory: topology === 'netns' ? system.memory + 128 : system.memory,
       cpu: system.cpu[this.options.qemu.accelerator],
+      ...(this.options.cpus === undefined ? {} : { cpus: this.options.cpus }),
       network: [...network, ...(this.options.qemuArguments ?? [])],
       bootTimeout: this.options.bootTimeout,
       ...(shell ? { terminal: true } : {}),

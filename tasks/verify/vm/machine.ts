@@ -20,6 +20,8 @@ export interface MachineSpec {
   /** MiB. */
   memory: number;
   cpu: string;
+  /** Processors; left out: one. */
+  cpus?: number;
   /** QEMU arguments of the network. */
   network: string[];
   /** Seconds to the agent's first word: emulated and beside others, a distribution's kernel needs 25 s. */
@@ -78,6 +80,7 @@ export class Machine {
     const { spec, qemu } = this;
     const { uart, virtio } = this.sockets;
     const kvm = qemu.accelerator === 'kvm';
+    const { cpus = 1 } = spec;
     return [
       qemu.program,
       '-name', spec.name,
@@ -86,7 +89,7 @@ export class Machine {
       '-accel', kvm ? 'kvm' : 'tcg',
       '-cpu', spec.cpu,
       // With one possible CPU the emulator leaves memory barriers out (QEMU before 8.0), and virtio queues stall now and then.
-      ...(kvm ? [] : ['-smp', '1,maxcpus=2']),
+      '-smp', kvm ? String(cpus) : `${String(cpus)},maxcpus=${String(Math.max(2, cpus))}`,
       '-m', String(spec.memory),
       '-kernel', spec.kernel,
       '-initrd', spec.initramfs,
