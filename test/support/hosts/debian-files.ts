@@ -25,7 +25,7 @@ export async function debianFiles(root: string, { hostname, uuid, keys }: { host
   await chmod(join(root, 'etc/ssh/ssh_host_rsa_key'), 0o600);
   await copyFile(`${keys.openssh.file}.pub`, join(root, 'etc/ssh/ssh_host_rsa_key.pub'));
   const defaults = await readFile(join(root, 'etc/default/grub'), 'utf8').catch(() => '');
-  const settings = { GRUB_DEFAULT: '0', GRUB_TIMEOUT: '1', GRUB_CMDLINE_LINUX_DEFAULT: '""', GRUB_CMDLINE_LINUX: '"console=tty0 console=ttyS0,115200"', GRUB_TERMINAL: '"serial console"', GRUB_DISABLE_OS_PROBER: 'true' };
+  const settings = { GRUB_DEFAULT: '0', GRUB_TIMEOUT: '1', GRUB_CMDLINE_LINUX_DEFAULT: '""', GRUB_CMDLINE_LINUX: '"console=tty0 console=ttyS0,115200 mitigations=off"', GRUB_TERMINAL: '"serial console"', GRUB_DISABLE_OS_PROBER: 'true' };
   const kept = defaults.split('\n').filter((line) => !Object.keys(settings).some((name) => line.startsWith(`${name}=`)));
   await put('etc/default/grub', `${[...kept.filter((line) => line !== ''), ...Object.entries(settings).map(([name, value]) => `${name}=${value}`)].join('\n')}\n`);
   await appendFile(join(root, 'etc/machine-id'), '');
