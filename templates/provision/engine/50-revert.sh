@@ -119,6 +119,8 @@ revert() {
     only_run
     point pending || fail "$NO_SPACE" "cannot write $HOME_DIR/pending"
   fi
+  # Not needed any more, and room for what follows on a disk that is full.
+  rm -f "$RUN"/payload.*
   if [ "$STATE" != reverting ]; then
     # In a boot that has just begun nothing is in effect yet.
     case $STATE in applied | tried | confirmed) [ "$BOOTING" = yes ] || script deactivate ;; esac

@@ -84,7 +84,7 @@ finish_confirm() {
     [ -z "$before_this" ] || [ -L "$RUN/previous" ] || ln -s "$before_this" "$RUN/previous"
     point current || fail "$NO_SPACE" "cannot write $HOME_DIR/current"
   fi
-  rm -f "$HOME_DIR/pending"
+  rm -f "$HOME_DIR/pending" "$RUN"/payload.*
   sweep
   $SYNC
 }
