@@ -48,14 +48,14 @@ switch (verb) {
     cli('start', ...rest);
     break;
   case 'test':
-    doctor('kernel', 'tools', 'package', 'verify', 'test');
+    doctor('kernel', 'tools', 'package', 'verify', 'image', 'test');
     run(process.execPath, [join(root, 'ci/test-all.mjs'), ...rest]);
     break;
   case 'test:fast':
     vitest('--project', 'fast', ...rest);
     break;
   case 'test:slow':
-    doctor('kernel', 'tools', 'package', 'verify', 'test');
+    doctor('kernel', 'tools', 'package', 'verify', 'image', 'test');
     vitest('--project', 'slow', ...rest);
     break;
   case 'bench':

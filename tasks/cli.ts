@@ -10,6 +10,7 @@ import { makeIo, reportFailure, type Io } from './lib/io.js';
 import { packageRoot } from './lib/paths.js';
 import { applySettings } from './lib/settings.js';
 import { addProvisionOptions, addWhereOptions } from './provision/commands/options.js';
+import { addImageOptions } from './image/options.js';
 import { addGuestOptions, addVerifyOptions } from './verify/options.js';
 
 /** The command table: names, options, lazy imports. What a command does is in its verb's folder. */
@@ -223,6 +224,20 @@ const shellCommand = command(
   .addHelpText('after', examples(['shell dsnat-220', 'shell dsnat-220 --topology vms --node client', 'shell lvs-snat-v2 --gdb']));
 addGuestOptions(shellCommand);
 
+const imageCommand = command(
+  'image <gateway.yaml>',
+  'a gateway as an image: a disk, an appliance (kernel and initramfs), or an OCI archive of its artifact; booted and checked',
+  ['places', 'network'],
+  async (io, [file], options) => {
+    const [{ makeImage }, { toImageOptions }] = await Promise.all([import('./image.js'), import('./image/options.js')]);
+    await makeImage(io, String(file), { ...toImageOptions(options), report: String(options['report']), bootTimeout: Number(options['bootTimeout']) }, toBuildOptions(options));
+  },
+)
+  .option('--report <dir>', 'folder for the report of its checks', 'reports')
+  .option('--boot-timeout <seconds>', 'how long it may take to come up when it is checked', '600')
+  .addHelpText('after', examples(['image gateway.yaml -o gw.qcow2 --authorized-keys ~/.ssh/id_ed25519.pub', 'image gateway.yaml -o appliance', 'image gateway.yaml -o gw.tar --kind oci']));
+addImageOptions(imageCommand);
+
 command('verify-artifact <folder>', 'check every file of an artifact or image folder against its manifest and SHA256SUMS, and a signature', [], async (io, [folder], options) => {
   const { verifyArtifactCommand } = await import('./artifact/verify.js');
   await verifyArtifactCommand(io, String(folder), { keyring: options['keyring'] as string | undefined, allowedSigners: options['allowedSigners'] as string | undefined });
@@ -272,7 +287,7 @@ command('doctor', "what this machine lacks, and its package manager's command fo
 })
   .option('--install', 'install what is missing')
   .option('--yes', 'do not ask before installing')
-  .addOption(new Option('--for <purpose...>', 'what the machine is for').choices(['kernel', 'tools', 'package', 'verify', 'test']).default(['kernel', 'tools', 'package']));
+  .addOption(new Option('--for <purpose...>', 'what the machine is for').choices(['kernel', 'tools', 'package', 'verify', 'image', 'test']).default(['kernel', 'tools', 'package']));
 
 command('clean [name...]', 'remove work folders (artifacts and cache stay)', ['places', 'kernel'], async (io, [names], options) => {
   const { clean } = await import('./build/commands/clean.js');

@@ -1,6 +1,6 @@
 /** What each purpose needs from the machine: one table, read by the probes, the installer and the documentation. */
 
-export const PURPOSES = ['kernel', 'tools', 'package', 'verify', 'test'] as const;
+export const PURPOSES = ['kernel', 'tools', 'package', 'verify', 'image', 'test'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** How to find out whether it is there. */
@@ -59,13 +59,13 @@ const names = (apt: string, dnf: string): Packages => ({ apt: [apt], dnf: [dnf] 
 export const REQUIREMENTS: readonly Requirement[] = [
   // Sources
   program('git', ['kernel', 'tools'], 'patches and trees are published in git', 'git'),
-  program('tar', ['kernel', 'verify'], 'unpacks the sources', 'tar'),
+  program('tar', ['kernel', 'verify', 'image'], 'unpacks the sources', 'tar'),
   program('bzip2', ['kernel', 'verify'], 'SRPMs of 2012 hold a .tar.bz2', 'bzip2'),
-  program('gzip', ['kernel'], 'unpacks the sources', 'gzip'),
+  program('gzip', ['kernel', 'image'], 'unpacks the sources', 'gzip'),
   program('xz', ['kernel'], 'unpacks the sources', names('xz-utils', 'xz')),
   program('rpm2cpio', ['kernel'], 'reads SRPMs', names('rpm2cpio', 'rpm')),
   program('rpmkeys', ['kernel'], 'checks the signatures of SRPMs', 'rpm'),
-  program('cpio', ['kernel', 'verify'], 'reads SRPMs, makes initial file systems', 'cpio'),
+  program('cpio', ['kernel', 'verify', 'image'], 'reads SRPMs, makes initial file systems', 'cpio'),
   program('file', ['tools'], 'libtool looks at files with it', 'file'),
   // Patches
   program('patch', ['kernel', 'tools'], 'applies the series', 'patch'),
@@ -90,15 +90,24 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('autoconf', ['tools'], 'makes configure of iptables', 'autoconf'),
   program('automake', ['tools'], 'makes configure of iptables', 'automake'),
   program('libtoolize', ['tools'], 'makes configure of iptables', 'libtool'),
-  program('musl-gcc', ['tools', 'verify'], 'static tools that run on any host, and what guests run', names('musl-tools', 'musl-gcc')),
+  program('musl-gcc', ['tools', 'verify', 'image'], 'static tools that run on any host, and what guests run', names('musl-tools', 'musl-gcc')),
   // Packages
   program('rpmbuild', ['package'], 'makes the RPMs', names('rpm', 'rpm-build')),
   program('dpkg-deb', ['package'], 'makes the debs', 'dpkg'),
   // Guests
-  program('qemu-system-x86_64', ['verify'], 'boots what was built', names('qemu-system-x86', 'qemu-system-x86-core')),
+  program('qemu-system-x86_64', ['verify', 'image'], 'boots what was built', names('qemu-system-x86', 'qemu-system-x86-core')),
   program('ipvsadm', ['verify'], "--distro: configures the distribution's own kernel", 'ipvsadm'),
   program('iptables-legacy', ['verify'], "--distro: configures the distribution's own kernel", names('iptables', 'iptables-legacy')),
   program('nft', ['verify'], "--distro: configures the distribution's own kernel", 'nftables'),
+  // Images
+  program('grub-mkimage', ['image'], 'the boot loader of disk images', names('grub-common', 'grub2-tools')),
+  program('sfdisk', ['image'], 'partition tables of disk images', names('fdisk', 'util-linux')),
+  program('debugfs', ['image'], 'times in a root file system; the agent in a copy of an image that is checked', 'e2fsprogs'),
+  program('mkfs.vfat', ['image'], 'the UEFI partition of disk images', 'dosfstools'),
+  program('mcopy', ['image'], 'the UEFI partition of disk images', 'mtools'),
+  { id: 'GRUB for BIOS', purposes: ['image'], why: 'disk images boot by BIOS', probe: { kind: 'path', any: ['/usr/lib/grub/i386-pc/boot.img'] }, packages: names('grub-pc-bin', 'grub2-pc-modules') },
+  { id: 'GRUB for UEFI', purposes: ['image'], why: 'disk images boot by UEFI', probe: { kind: 'path', any: ['/usr/lib/grub/x86_64-efi/kernel.img', '/usr/lib/grub/x86_64-efi/modinfo.sh'] }, packages: names('grub-efi-amd64-bin', 'grub2-efi-x64-modules') },
+  { id: 'UEFI firmware', purposes: ['image'], why: 'disk images are checked under UEFI too', probe: { kind: 'path', any: ['/usr/share/ovmf/OVMF.fd'] }, packages: names('ovmf', 'edk2-ovmf') },
   // The project's own tests
   program('script', ['test'], 'gives a test a terminal', names('bsdutils', 'util-linux')),
   program('ssh-keygen', ['test'], 'signs and checks SHA256SUMS', names('openssh-client', 'openssh')),
@@ -112,9 +121,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('busybox', ['test'], 'a shell as small hosts have it', 'busybox'),
   program('dash', ['test'], 'a shell as Debian has it', 'dash'),
   program('ansible-playbook', ['test'], 'runs the playbooks that provision --ansible writes', 'ansible-core'),
-  program('qemu-img', ['test'], 'disks of the hosts that are provisioned in tests', names('qemu-utils', 'qemu-img')),
-  program('mke2fs', ['test'], 'disks of the hosts that are provisioned in tests', 'e2fsprogs'),
-  program('mmdebstrap', ['test'], 'a Debian host to provision', 'mmdebstrap'),
+  program('qemu-img', ['image', 'test'], 'disk images, and disks of the hosts that are provisioned in tests', names('qemu-utils', 'qemu-img')),
+  program('mke2fs', ['image', 'test'], 'root file systems of disks', 'e2fsprogs'),
+  program('mmdebstrap', ['image', 'test'], 'a Debian root for images, and for a host to provision', 'mmdebstrap'),
   program('ssh', ['test'], 'how test hosts are reached', names('openssh-client', 'openssh-clients')),
   program('shellcheck', ['test'], 'reads the scripts that hosts get', names('shellcheck', 'ShellCheck')),
   program('keepalived', ['test'], 'reads the configuration that hosts get', 'keepalived'),

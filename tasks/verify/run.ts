@@ -173,7 +173,7 @@ export async function runScenarios(input: RunInput): Promise<VerifyReport> {
   const scratch = await mkdtemp(join(tmpdir(), 'bk-'));
   let run: Run | undefined;
   try {
-    const initramfs = await makeInitramfs({ system, userland: input.userland, nic, folder: scratch, log });
+    const initramfs = system.initramfs ?? (await makeInitramfs({ system, userland: input.userland, nic, folder: scratch, log }));
     run = new Run(input, initramfs, join(scratch, 's'));
     for (const { scenario, skip } of input.scenarios) {
       const reason = skip ?? scenario.notFor?.(input.subject) ?? (scenario.nodes === 'pair' && topology === 'netns' ? 'two gateways need --topology vms' : undefined);

@@ -19,6 +19,7 @@ int flood_main(int argc, char **argv);
 int blast_main(int argc, char **argv);
 int sink_main(int argc, char **argv);
 int init_main(void);
+int agent_main(int argc, char **argv);
 
 /* The agent: serves requests for ever; reply_text is how it answers. */
 void serve_requests(int in, int out);

@@ -134,12 +134,53 @@ static void start_shell(void)
 	}
 }
 
-int init_main(void)
+/* Opens the line to the host, greets, and serves; shared by the first process and an agent beside another one. */
+static int serve_host(void)
 {
-	char hello[256], line[1024] = "";
+	char hello[256];
 	const char *which = "";
 	struct utsname names;
-	int fd, file;
+	int fd;
+
+	uname(&names);
+	/* A virtio port appears a moment after its driver. */
+	for (int tries = 0; tries < 5; tries++) {
+		fd = open_channel(&which);
+		if (fd >= 0 && *which == 'v')
+			break;
+		if (tries < 4 && access("/sys/class/virtio-ports", F_OK) == 0) {
+			close(fd);
+			sleep_ms(50);
+			continue;
+		}
+		break;
+	}
+	if (fd < 0) {
+		printf("guest: no serial line to the host\n");
+		for (;;)
+			pause();
+	}
+	snprintf(hello, sizeof hello, "%s %s %lld", names.release, which, (long long)now_ms());
+	reply_text(fd, "hello", "ok", 0, hello);
+	serve_requests(fd, fd);
+	return 0;
+}
+
+/* The agent on a system that has a first process of its own: an image under test. */
+int agent_main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	setvbuf(stdout, NULL, _IONBF, 0);
+	setenv("PATH", "/usr/local/sbin:/sbin:/usr/sbin:/bin:/usr/bin", 1);
+	fake_entropy();
+	return serve_host();
+}
+
+int init_main(void)
+{
+	char line[1024] = "";
+	int file;
 
 	mkdir("/proc", 0755);
 	mkdir("/sys", 0755);
@@ -170,32 +211,11 @@ int init_main(void)
 	sethostname("guest", 5);
 	load_modules();
 	fake_entropy();
-	uname(&names);
-	/* A virtio port appears a moment after its driver. */
-	for (int tries = 0; tries < 5; tries++) {
-		fd = open_channel(&which);
-		if (fd >= 0 && *which == 'v')
-			break;
-		if (tries < 4 && access("/sys/class/virtio-ports", F_OK) == 0) {
-			close(fd);
-			sleep_ms(50);
-			continue;
-		}
-		break;
-	}
 	file = open("/proc/cmdline", O_RDONLY);
 	if (file >= 0 && read(file, line, sizeof line - 1) < 0)
 		*line = 0;
 	close(file);
 	if (strstr(line, "guest.shell"))
 		start_shell();
-	if (fd < 0) {
-		printf("guest: no serial line to the host\n");
-		for (;;)
-			pause();
-	}
-	snprintf(hello, sizeof hello, "%s %s %lld", names.release, which, (long long)now_ms());
-	reply_text(fd, "hello", "ok", 0, hello);
-	serve_requests(fd, fd);
-	return 0;
+	return serve_host();
 }

@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 	static const struct { const char *name; int (*run)(int, char **); } programs[] = {
 		{ "serve", serve_main }, { "connect", connect_main }, { "transfer", transfer_main },
 		{ "flows", flows_main }, { "probe", probe_main }, { "ping", ping_main }, { "raw", raw_main }, { "flood", flood_main },
-		{ "blast", blast_main }, { "sink", sink_main },
+		{ "blast", blast_main }, { "sink", sink_main }, { "agent", agent_main },
 	};
 
 	if (getpid() == 1)
@@ -18,6 +18,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof *programs; i++)
 		if (!strcmp(argv[1], programs[i].name))
 			return programs[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "usage: traffic serve|connect|transfer|flows|probe|ping|raw|flood|blast|sink …\n");
+	fprintf(stderr, "usage: traffic serve|connect|transfer|flows|probe|ping|raw|flood|blast|sink|agent …\n");
 	return 2;
 }

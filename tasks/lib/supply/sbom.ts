@@ -54,28 +54,48 @@ function programs(manifest: Manifest, licences: Licences): Component[] {
   return [...byName.values()];
 }
 
+/** An image that an artifact went into. */
+export interface ImageContents {
+  name: string;
+  files: readonly { name: string; sha256: string }[];
+  /** Packages of the distribution in it. */
+  packages: readonly { name: string; version: string }[];
+  /** Where they come from, for their identifiers: debian/bookworm. */
+  distribution?: { id: string; codename: string };
+}
+
+function packageOf({ name, version }: { name: string; version: string }, distribution: ImageContents['distribution']): Component {
+  const component = made(ComponentType.Library, name, `package:${name}`, { version });
+  // https://github.com/package-url/purl-spec: the type deb.
+  if (distribution) component.purl = `pkg:deb/${distribution.id}/${encodeURIComponent(name)}@${encodeURIComponent(version)}?distro=${distribution.codename}`;
+  return component;
+}
+
 /**
  * @param licences by program or library
+ * @param image what the artifact went into; left out: the bill is the artifact's own
  * @returns CycloneDX JSON, lists in order
  */
-export function artifactSbom(manifest: Manifest, licences: Licences): string {
-  const bom = new Bom({ serialNumber: serialNumber(JSON.stringify([manifest.flavour, manifest.files.map(({ name, sha256 }) => [name, sha256])])) });
+export function artifactSbom(manifest: Manifest, licences: Licences, image?: ImageContents): string {
+  const identity = [manifest.flavour, manifest.files.map(({ name, sha256 }) => [name, sha256]), ...(image ? [image] : [])];
+  const bom = new Bom({ serialNumber: serialNumber(JSON.stringify(identity)) });
   const metadata: Metadata = bom.metadata;
   metadata.timestamp = new Date(manifest.epoch * 1000);
   metadata.tools.components.add(made(ComponentType.Application, manifest.tool.name, 'build-kernel', { version: manifest.tool.version, licence: 'MIT' }));
-  const artifact = made(ComponentType.Firmware, manifest.flavour, 'artifact', { version: manifest.release });
-  metadata.component = artifact;
-  const base = manifest.build === 'modules' ? 'linux-modules' : 'linux';
-  const kernel = made(ComponentType.OperatingSystem, base, 'kernel', { version: manifest.release, ...(licences['kernel'] === undefined ? {} : { licence: licences['kernel'] }) });
+  const whole = made(ComponentType.Firmware, image?.name ?? manifest.flavour, 'artifact', { version: manifest.release });
+  metadata.component = whole;
+  const name = manifest.build === 'modules' ? 'linux-modules' : 'linux';
+  const kernel = made(ComponentType.OperatingSystem, name, 'kernel', { version: manifest.release, ...(licences['kernel'] === undefined ? {} : { licence: licences['kernel'] }) });
   property(kernel, 'base', `${manifest.base.name} ${manifest.base.release}`);
   property(kernel, 'config sha256', manifest.config.sha256);
-  for (const [name, version] of Object.entries(manifest.compiler)) property(kernel, `compiler ${name}`, version);
-  const files = manifest.files.map(({ name, sha256 }) => made(ComponentType.File, name, `file:${name}`, { sha256 }));
+  for (const [program, version] of Object.entries(manifest.compiler)) property(kernel, `compiler ${program}`, version);
+  const files = (image?.files ?? manifest.files).map((file) => made(ComponentType.File, file.name, `file:${file.name}`, { sha256: file.sha256 }));
   const sources = manifest.inputs.map(source);
-  const patches = manifest.series.map(({ name, sha256, from }, index) => made(ComponentType.File, name, `patch:${String(index + 1)}:${name}`, { sha256, description: `patch, ${from}` }));
+  const patches = manifest.series.map(({ name: patch, sha256, from }, index) => made(ComponentType.File, patch, `patch:${String(index + 1)}:${patch}`, { sha256, description: `patch, ${from}` }));
   const tools = programs(manifest, licences);
-  for (const component of [kernel, ...files, ...sources, ...patches, ...tools]) bom.components.add(component);
-  for (const component of [kernel, ...files, ...tools]) artifact.dependencies.add(component.bomRef);
+  const packages = (image?.packages ?? []).map((each) => packageOf(each, image?.distribution));
+  for (const component of [kernel, ...files, ...sources, ...patches, ...tools, ...packages]) bom.components.add(component);
+  for (const component of [kernel, ...files, ...tools, ...packages]) whole.dependencies.add(component.bomRef);
   for (const component of [...sources, ...patches]) kernel.dependencies.add(component.bomRef);
   return new JsonSerializer(new Normal.Normalize.Factory(Spec1dot6)).serialize(bom, { sortLists: true, space: 2 });
 }

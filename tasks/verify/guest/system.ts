@@ -16,6 +16,10 @@ export interface GuestSystem {
   memory: number;
   /** Kernel command line. */
   append: string;
+  /** Added to the gateway's. */
+  gatewayAppend?: string;
+  /** An initial file system that is whole already: an appliance's, with the agent on top. */
+  initramfs?: string;
 }
 
 /** True for the 2.6.32 kernels: other CPU models, other namespaces, other tools. */

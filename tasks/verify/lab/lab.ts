@@ -9,7 +9,7 @@ import { exists, remove } from '../../lib/files.js';
 import { GuestFault, Machine, type MachineSpec } from '../vm/machine.js';
 import type { Qemu } from '../vm/qemu.js';
 import { configureScript, macOf, TOPOLOGIES, type NodeName, type TopologyName, type TopologyNode } from './topology.js';
-import { hubSockets, machineWiring, netnsWiring } from './wiring.js';
+import { hubSockets, machineWiring, netnsWiring, unconnectedNics } from './wiring.js';
 
 /** Machines and nodes that are up: where scenarios run their commands. */
 
@@ -33,6 +33,8 @@ export interface LabOptions {
   gdb?: MachineSpec['gdb'];
   /** Further arguments of QEMU, for every machine. */
   qemuArguments?: readonly string[];
+  /** The gateway is an image that configures itself, in a network of its own: with `topology: vms`. */
+  image?: { nodes: readonly TopologyNode[]; machine: Partial<MachineSpec>; /** Network devices it has that lead nowhere. */ unconnected: number };
 }
 
 /** A command that has ended. */
@@ -136,7 +138,7 @@ export class Lab {
   bootSeconds = 0;
 
   constructor(readonly options: LabOptions) {
-    this.nodes = TOPOLOGIES[options.nodes];
+    this.nodes = options.image?.nodes ?? TOPOLOGIES[options.nodes];
   }
 
   /** @throws Error the topology has no such node: a mistake in a scenario */
@@ -163,10 +165,11 @@ export class Lab {
       memory: topology === 'netns' ? system.memory + 128 : system.memory,
       cpu: system.cpu[this.options.qemu.accelerator],
       ...(this.options.cpus === undefined ? {} : { cpus: this.options.cpus }),
-      network: [...network, ...(this.options.qemuArguments ?? [])],
+      network: [...network, ...(name === 'gateway' ? unconnectedNics(this.options.image?.unconnected ?? 0) : []), ...(this.options.qemuArguments ?? [])],
       bootTimeout: this.options.bootTimeout,
       ...(shell ? { terminal: true } : {}),
       ...(this.options.gdb && (topology === 'netns' || name === 'gateway') ? { gdb: this.options.gdb } : {}),
+      ...(name === 'gateway' ? { ...(system.gatewayAppend === undefined ? {} : { append: `${system.append} ${system.gatewayAppend}` }), ...this.options.image?.machine } : {}),
     };
   }
 
@@ -196,7 +199,12 @@ export class Lab {
     if (this.options.topology === 'netns') await this.startOne();
     else await this.startAll();
     this.bootSeconds = (Date.now() - began) / 1000;
-    await Promise.all(this.nodes.map((node) => this.configure(node)));
+    await Promise.all(this.nodes.filter((node) => !this.isImage(node)).map((node) => this.configure(node)));
+  }
+
+  /** True for a gateway that has its addresses and names from itself. */
+  private isImage({ role }: TopologyNode): boolean {
+    return this.options.image !== undefined && role === 'gateway';
   }
 
   private async startOne(): Promise<void> {
@@ -231,7 +239,7 @@ export class Lab {
       const machine = this.makeMachine(node.name, machineWiring(this.nodes, node, nic, sockets, folder));
       this.byName.set(node.name, new Node(node.name, () => this.machine(node.name), ''));
       await machine.start();
-      await this.nameGateway(this.node(node.name), node);
+      if (!this.isImage(node)) await this.nameGateway(this.node(node.name), node);
     };
     const holders = this.nodes.filter((node) => hubSockets(this.nodes, node, sockets).length > 0);
     const hubs = holders.flatMap((node) => hubSockets(this.nodes, node, sockets));

@@ -73,3 +73,8 @@ export function machineWiring(nodes: readonly TopologyNode[], node: TopologyNode
   }
   return args;
 }
+
+/** NICs with nothing at the other end, after all others. */
+export function unconnectedNics(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => ['-netdev', `hubport,id=alone-${String(index)},hubid=${String(90 + index)}`, '-device', `virtio-net-pci,netdev=alone-${String(index)},romfile=`]).flat();
+}

@@ -53,7 +53,9 @@ export class Context {
   }
 
   private captures(): { node: NodeName; segment: Segment; path: string }[] {
-    return this.gateways().flatMap((node) => SEGMENTS.map((segment) => ({ node, segment, path: captureFile(this.lab.options.folder, node, segment) })));
+    return this.lab.nodes
+      .filter(({ role }) => role === 'gateway')
+      .flatMap(({ name: node, interfaces }) => SEGMENTS.filter((segment) => interfaces.some((each) => each.segment === segment)).map((segment) => ({ node, segment, path: captureFile(this.lab.options.folder, node, segment) })));
   }
 
   /** Remembers where each capture stands. */

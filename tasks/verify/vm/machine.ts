@@ -30,6 +30,8 @@ export interface MachineSpec {
   gdb?: { address: string; wait: boolean };
   /** The guest's console belongs to this terminal. */
   terminal?: boolean;
+  /** Boots this disk by the firmware, in place of kernel and initramfs. */
+  disk?: { file: string; format: 'raw' | 'qcow2'; firmware: 'bios' | 'uefi' };
 }
 
 /** Thrown into every request when the guest's kernel broke or QEMU ended. */
@@ -39,6 +41,9 @@ export class GuestFault extends Error {
     this.name = 'GuestFault';
   }
 }
+
+/** UEFI firmware of Debian's package ovmf. */
+const OVMF = '/usr/share/ovmf/OVMF.fd';
 
 /** What the agent may take longer than the time-out it was given, ms. */
 const GRACE = 15_000;
@@ -91,10 +96,10 @@ export class Machine {
       // With one possible CPU the emulator leaves memory barriers out (QEMU before 8.0), and virtio queues stall now and then.
       '-smp', kvm ? String(cpus) : `${String(cpus)},maxcpus=${String(Math.max(2, cpus))}`,
       '-m', String(spec.memory),
-      '-kernel', spec.kernel,
-      '-initrd', spec.initramfs,
-      // Warnings must reach the console: findFault looks for them there. `quiet` would keep them back.
-      '-append', `console=ttyS0 panic=-1 loglevel=5 nmi_watchdog=0 ${spec.append}`.trim(),
+      ...(spec.disk
+        ? [...(spec.disk.firmware === 'uefi' ? ['-bios', OVMF] : []), '-drive', `file=${spec.disk.file.replaceAll(',', ',,')},format=${spec.disk.format},if=virtio`]
+        : // Warnings must reach the console: findFault looks for them there. `quiet` would keep them back.
+          ['-kernel', spec.kernel, '-initrd', spec.initramfs, '-append', `console=ttyS0 panic=-1 loglevel=5 nmi_watchdog=0 ${spec.append}`.trim()]),
       ...(spec.terminal ? ['-chardev', 'stdio,id=console,mux=on,signal=off', '-mon', 'chardev=console'] : ['-chardev', 'stdio,id=console,signal=off']),
       '-serial', 'chardev:console',
       '-chardev', `socket,id=uart,path=${uart},server=on,wait=off`,

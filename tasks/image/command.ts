@@ -1,0 +1,227 @@
+import { mkdir, mkdtemp, readFile, rename, stat } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ensureBusybox } from '../lib/busybox.js';
+import { sha256, sha256File } from '../lib/digest.js';
+import { EXIT_STATUS, ExpectedError } from '../lib/errors.js';
+import { fetchContext, type FetchOptions } from '../lib/fetch/for-run.js';
+import { fetchSource } from '../lib/fetch/index.js';
+import { exists, remove, writeAtomic } from '../lib/files.js';
+import type { Io } from '../lib/io.js';
+import { withLock } from '../lib/lock.js';
+import { StageLog } from '../lib/log.js';
+import { defaultCacheDir } from '../lib/paths.js';
+import { loadLicences } from '../lib/supply/licences.js';
+import { SBOM_NAME } from '../lib/supply/names.js';
+import { artifactSbom, type ImageContents } from '../lib/supply/sbom.js';
+import { writeSums } from '../lib/supply/sums.js';
+import { runStages, type StageProgress } from '../lib/ui/stages.js';
+import { makeAppliance, APPLIANCE_APPEND } from './appliance/make.js';
+import { makeDisk } from './disk/make.js';
+import { describeFiles, IMAGE_MANIFEST, writeImageManifest, type ImageManifest } from './manifest.js';
+import { makeOciArchive } from './oci.js';
+import { debianRoot, distribution } from './rootfs/debian.js';
+import type { FinishedImage, ImageOptions, ImageParts, ImageSource } from './types.js';
+
+/** `build-kernel image gateway.yaml -o gw.qcow2`: a gateway as an image, booted and checked before it is called done. */
+
+interface Made {
+  /** Files of the image, in scratch. */
+  files: string[];
+  finished?: FinishedImage;
+  packages: ImageContents['packages'];
+  root?: { name: string; sha256: string };
+  append: string;
+}
+
+interface Work<S extends ImageSource> {
+  source: S;
+  parts: ImageParts<S>;
+  options: ImageOptions;
+  fetchOptions: FetchOptions;
+  cacheDir: string;
+  scratch: string;
+  log: StageLog;
+}
+
+const DISK_APPEND = '';
+
+async function appliance<S extends ImageSource>({ source, parts, fetchOptions, cacheDir, scratch, log, options }: Work<S>, p: StageProgress): Promise<Made> {
+  const progress = (text: string): void => {
+    p.progress(text);
+  };
+  const context = fetchContext(fetchOptions, { log, progress: p }, () => undefined);
+  const busybox = await ensureBusybox({ cacheDir, fetch: (each) => fetchSource(each, context), jobs: cpus().length, log, progress });
+  const into = join(scratch, 'out', basename(resolve(options.output)));
+  const { kernel, initramfs, disk } = await makeAppliance(source, parts, { into, scratch, busybox, log, progress });
+  return {
+    files: [kernel, initramfs, disk, join(into, 'boot.ipxe'), join(into, 'pxelinux.cfg')],
+    finished: { kind: 'appliance', path: into, kernel, initramfs, append: APPLIANCE_APPEND },
+    packages: [],
+    append: APPLIANCE_APPEND,
+  };
+}
+
+async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Promise<Made> {
+  const { source, parts, options, cacheDir, scratch, log } = work;
+  const progress = (text: string): void => {
+    p.progress(text);
+  };
+  let root: { tar: string; sha256: string; packages: ImageContents['packages']; epoch: number; name: string };
+  if (options.root === undefined) root = { ...(await debianRoot({ cacheDir, extra: options.packages, log, progress })), name: 'debian' };
+  else {
+    const tar = resolve(options.root);
+    if (!(await exists(tar))) throw new ExpectedError({ code: 'usage', what: `There is no file ${options.root}.`, fix: 'Check the path given with --root.' });
+    root = { tar, sha256: await sha256File(tar), packages: [], epoch: source.artifact.manifest.epoch, name: basename(tar) };
+  }
+  const format = options.output.endsWith('.qcow2') ? 'qcow2' : 'raw';
+  const image = join(scratch, 'out', basename(options.output));
+  await makeDisk(source, parts, {
+    root,
+    image,
+    format,
+    free: options.free,
+    ...(options.authorizedKeys === undefined ? {} : { authorizedKeys: await readFile(options.authorizedKeys, 'utf8') }),
+    epoch: Math.max(root.epoch, source.artifact.manifest.epoch),
+    scratch: join(scratch, 'disk'),
+    log,
+    progress,
+  });
+  return { files: [image], finished: { kind: 'disk', path: image, format, append: DISK_APPEND }, packages: root.packages, root: { name: root.name, sha256: root.sha256 }, append: DISK_APPEND };
+}
+
+async function oci<S extends ImageSource>({ source, options, scratch, log }: Work<S>): Promise<Made> {
+  const { artifact } = source;
+  const { manifest, folder } = artifact;
+  const file = join(scratch, 'out', basename(options.output));
+  await makeOciArchive({
+    files: [
+      ...manifest.files.map(({ name }) => ({ name, path: join(folder, name), mediaType: name.endsWith('.gz') ? 'application/vnd.oci.image.layer.v1.tar+gzip' : 'application/octet-stream' })),
+      { name: 'manifest.json', path: join(folder, 'manifest.json'), mediaType: 'application/json' },
+    ],
+    artifactType: 'application/vnd.build-kernel.artifact.v1',
+    annotations: { 'org.opencontainers.image.title': manifest.flavour, 'org.opencontainers.image.version': manifest.release },
+    tag: `${manifest.flavour.replaceAll('+', '-')}-${manifest.release}`,
+    epoch: manifest.epoch,
+    file,
+    scratch,
+    log,
+  });
+  return { files: [file], packages: [], append: '' };
+}
+
+/** Where the manifest and its companions of an image stand. */
+function companions(output: string, kind: ImageOptions['kind']): { manifest: string; sbom: string } {
+  return kind === 'appliance' ? { manifest: join(output, IMAGE_MANIFEST), sbom: join(output, SBOM_NAME) } : { manifest: `${output}.json`, sbom: `${output}.cdx.json` };
+}
+
+async function finish<S extends ImageSource>({ source, options, scratch }: Work<S>, made: Made, gatewayFile: string, verified: boolean): Promise<ImageManifest> {
+  const { manifest } = source.artifact;
+  const files = await describeFiles(made.files);
+  const image: ImageManifest = {
+    schema: 1,
+    kind: options.kind,
+    host: source.gateway.host,
+    flavour: manifest.flavour,
+    release: manifest.release,
+    inputs: { gateway: sha256(await readFile(gatewayFile)), artifact: Object.fromEntries(manifest.files.map(({ name, sha256: digest }) => [name, digest])), ...(made.root ? { root: made.root } : {}) },
+    files,
+    verified,
+    append: made.append,
+  };
+  const part = join(scratch, 'out', basename(resolve(options.output)));
+  const at = companions(part, options.kind);
+  const { id, codename } = await distribution();
+  await writeAtomic(at.sbom, `${artifactSbom(manifest, await loadLicences(), { name: basename(options.output), files, packages: made.packages, ...(made.packages.length > 0 ? { distribution: { id, codename } } : {}) })}\n`);
+  await writeImageManifest(at.manifest, image);
+  if (options.kind === 'appliance') await writeSums(part);
+  else await writeAtomic(`${part}.sha256`, files.map(({ name, sha256: digest }) => `${digest}  ${name}\n`).join(''));
+  return image;
+}
+
+/** Puts what is whole in the place of what stood there. */
+async function deliver(scratch: string, output: string, kind: ImageOptions['kind']): Promise<void> {
+  const part = join(scratch, 'out', basename(output));
+  const pieces = kind === 'appliance' ? [''] : ['', '.json', '.cdx.json', '.sha256'];
+  for (const piece of pieces) {
+    if (kind === 'appliance' && (await exists(output))) await rename(output, `${output}.old`);
+    await rename(`${part}${piece}`, `${output}${piece}`);
+    if (kind === 'appliance') await remove(`${output}.old`);
+  }
+}
+
+async function refuseOthers(output: string, kind: ImageOptions['kind']): Promise<void> {
+  const there = await stat(output).catch(() => undefined);
+  if (!there) return;
+  if (kind !== 'appliance' && there.isFile()) return;
+  if (kind === 'appliance' && there.isDirectory() && (await exists(join(output, IMAGE_MANIFEST)))) return;
+  throw new ExpectedError({ code: 'usage', what: `${output} is something else than such an image: it is not replaced.`, fix: 'Name another output with -o.' });
+}
+
+/**
+ * @param file gateway.yaml
+ * @throws ExpectedError usage, package, environment, network, base, verify (the image is not kept as done), space
+ */
+export async function image<S extends ImageSource>(io: Io, file: string, options: ImageOptions, fetchOptions: FetchOptions, parts: ImageParts<S>): Promise<void> {
+  const output = resolve(options.output);
+  await refuseOthers(output, options.kind);
+  const cacheDir = resolve(fetchOptions.cache || defaultCacheDir());
+  // Beside the output: what is whole is renamed into place, and a disk has the size of a disk.
+  await mkdir(dirname(output), { recursive: true });
+  const scratch = await mkdtemp(join(dirname(output), '.bk-image-'));
+  const log = new StageLog(join(cacheDir, 'image', 'last.log'));
+  let work: Work<S> | undefined;
+  let made: Made | undefined;
+  let manifest: ImageManifest | undefined;
+  let holds: boolean | undefined;
+  try {
+    await withLock(`${output}.lock`, `The image ${output}`, async () => {
+      await runStages(
+        [
+          {
+            title: 'read gateway and artifact',
+            run: async (p) => {
+              const source = await parts.open(file, options.host, join(scratch, 'artifact'));
+              for (const warning of source.warnings) p.note(warning);
+              work = { source, parts, options, fetchOptions, cacheDir, scratch, log };
+            },
+          },
+          {
+            title: `make the ${options.kind}`,
+            run: async (p) => {
+              await writeAtomic(join(scratch, 'out', '.keep'), '');
+              made = options.kind === 'appliance' ? await appliance(work!, p) : options.kind === 'disk' ? await disk(work!, p) : await oci(work!);
+            },
+          },
+          {
+            title: 'boot and check it',
+            enabled: options.kind !== 'oci' && options.verify,
+            run: async () => {
+              holds = await parts.verify(made!.finished!, work!.source);
+            },
+          },
+          {
+            title: `write ${options.output}`,
+            run: async () => {
+              if (holds === false) return;
+              manifest = await finish(work!, made!, file, holds === true);
+              await deliver(scratch, output, options.kind);
+            },
+          },
+        ],
+        { json: io.json, verbose: io.verbose },
+      );
+    });
+  } finally {
+    log.close();
+    await remove(scratch);
+  }
+  if (holds === false) {
+    io.result({ image: null, verified: false });
+    io.print('The image was not kept: its checks do not hold (above). --no-verify keeps it all the same.');
+    process.exitCode = EXIT_STATUS.verify;
+    return;
+  }
+  io.result({ image: output, ...manifest });
+  io.print(`${output}: ${manifest?.verified === true ? 'booted, checks hold' : options.kind === 'oci' ? 'an archive for registries (oras cp --from-oci-layout, skopeo copy oci-archive:)' : 'not verified'}`);
+}

@@ -1,0 +1,25 @@
+import { run, type ExecOptions, type ExecResult } from '../lib/exec.js';
+
+/**
+ * Owners of an image's files are root and the distribution's users. Root can make such files; other users can in a user
+ * namespace, where they are root and their subordinate ids (/etc/subuid) the rest. No mount, no loop device either way.
+ */
+
+/** True when ids have to be mapped. */
+export const needsNamespace = (): boolean => process.getuid?.() !== 0;
+
+/**
+ * Runs a program as root of the image.
+ * @throws ExpectedError environment: no user namespaces or subordinate ids for this user
+ */
+export async function runAsImageRoot(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<ExecResult> {
+  if (!needsNamespace()) return run(argv, options);
+  return run(['unshare', '--map-auto', '--map-root-user', '--', ...argv], {
+    ...options,
+    fail: options.fail ?? {
+      code: 'environment',
+      what: `${argv[0]} failed in a user namespace.`,
+      fix: 'Without root an image needs user namespaces and subordinate ids: install uidmap, and add this user to /etc/subuid and /etc/subgid; or run it as root.',
+    },
+  });
+}
