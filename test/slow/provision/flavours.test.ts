@@ -55,6 +55,7 @@ describe.each(names)('%s', (name) => {
   let context: Context;
   let artifact: ArtifactTree;
   let language: LanguageName;
+  let desiredFlavour: string;
   let desired: Desired;
   let make: (pool: readonly string[]) => Promise<Desired>;
 
@@ -97,6 +98,7 @@ describe.each(names)('%s', (name) => {
     artifact = await openArtifact(join(folder ?? '', name), join(scratch, 'artifact'));
     const flavour = await loadFlavour(manifest.flavour.split('+')[0] ?? '');
     language = flavour.language?.name as LanguageName;
+    desiredFlavour = flavour.name;
     const facts = { ...el6, programs: { iptables: '/sbin/iptables', ...(language === 'nat-snat' ? { ipvsadm: '/sbin/ipvsadm' } : {}) } };
     make = (pool) => desire(specFor(flavour.name, manifest.addons, language, pool, flavour.gateway.sysctls), facts, artifact);
     const initramfs = await makeInitramfs({ system, userland: parts.userland, nic: 'virtio-net', folder: scratch });
@@ -156,6 +158,33 @@ describe.each(names)('%s', (name) => {
     const lines = (await talking()).stdout.split('\n').filter((line) => / (alive|lost) /.test(line));
     // Those of the address that went have lost it.
     expect(lines.filter((line) => line.includes(' alive ')).length).toBeGreaterThanOrEqual(4);
+  }, 300_000);
+
+  it('keepalived of the flavour is started by its init script, sets up the same rules, and stops', async () => {
+    const said = (await gw('command -v keepalived')).ok && !['fullnat', 'lvs-snat-zones', 'fwmark-snat'].includes(language);
+    if (!said) return;
+    const other = await desire({ ...specFor(desiredFlavour, [], language, POOL, {}), rulesBy: 'keepalived' }, { ...el6, programs: { iptables: '/sbin/iptables' } }, artifact);
+    await gw('/etc/build-kernel/gateway stop; rm -f /etc/build-kernel/rules; mkdir -p /usr/local/sbin /etc/keepalived /etc/sysconfig /etc/rc.d/init.d; ln -sf "$(command -v keepalived)" /usr/local/sbin/keepalived');
+    await put(other);
+    for (const each of other.resources) if (each.kind === 'file' && typeof each.content === 'string' && /keepalived/.test(each.path)) await lab.node('gateway').put(each.path, each.content, each.mode.toString(8));
+    expect((await gw('/etc/build-kernel/gateway start')).stderr).toBe('');
+    const init = '/etc/rc.d/init.d/keepalived';
+    expect((await gw(`${init} status`)).ended).toBe('3');
+    expect((await gw(`${init} start`)).ended).toBe('0');
+    expect((await gw(`${init} status`)).stdout).toContain('is running');
+    let left: string[] = [];
+    for (let tries = 0; tries < 20; tries += 1) {
+      left = await drift();
+      if (left.length === 0) break;
+      await gw('sleep 1');
+    }
+    expect(left).toEqual([]);
+    expect(other.effects.find(({ id }) => id === 'service keepalived')).toBeDefined();
+    expect((await lab.node('gateway').sh(other.effects.find(({ id }) => id === 'service keepalived')?.probe ?? '')).stdout.trim()).toBe('running');
+    expect((await seen(6)).filter((each) => !(POOL as readonly string[]).includes(each))).toEqual([]);
+    expect((await gw(`${init} reload`)).ended).toBe('0');
+    expect((await gw(`${init} stop`)).ended).toBe('0');
+    expect((await gw(`${init} status`)).ended).toBe('3');
   }, 300_000);
 
   it('stops without a leak, and is removed', async () => {
