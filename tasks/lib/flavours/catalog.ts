@@ -71,7 +71,7 @@ export async function loadRecipe(name: string, withNames: readonly string[] = []
     throw new ExpectedError({
       code: 'usage',
       what: `${name} is an add-on, not a flavour of its own.`,
-      fix: `Put it on a flavour: build-kernel dsnat-220 --with ${name}`,
+      fix: `Put it on a flavour${flavour.bases ? ` on ${flavour.bases.join(' or ')}` : ''}: build-kernel FLAVOUR --with ${name}`,
     });
   }
   if (!flavour.base) throw new ExpectedError({ code: 'usage', what: `The flavour ${name} names no base.` });

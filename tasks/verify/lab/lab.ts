@@ -51,6 +51,10 @@ export interface Ran {
 
 /** Default time-out of a command, ms. */
 const COMMAND_TIMEOUT = 20_000;
+/** The same for the network's set-up. */
+const SETUP_TIMEOUT = 60_000;
+/** Seconds to boot for which time-outs are made: who allows a guest longer (a kernel with KASAN) allows its commands longer too. */
+const USUAL_BOOT = 90;
 
 function toRan(reply: Reply): Ran {
   const ended = reply.kind === 'exit' ? String(reply.code) : reply.kind === 'signal' ? `signal ${String(reply.code)}` : reply.kind;
@@ -83,7 +87,8 @@ export class Node {
   }
 
   private ask(verb: string, args: readonly (string | Buffer)[], timeout: number): Promise<Reply> {
-    return this.machine.request([verb, this.namespace, String(timeout), ...args], timeout);
+    const patient = Math.round(timeout * Math.max(1, this.machine.spec.bootTimeout / USUAL_BOOT));
+    return this.machine.request([verb, this.namespace, String(patient), ...args], patient);
   }
 
   /** Runs a program to its end. @throws GuestFault */
@@ -260,7 +265,7 @@ export class Lab {
   }
 
   private async must(node: Node, script: string): Promise<void> {
-    const ran = await node.sh(script);
+    const ran = await node.sh(script, SETUP_TIMEOUT);
     if (ran.ok) return;
     throw new ExpectedError({
       code: 'environment',
