@@ -125,6 +125,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   program('mke2fs', ['image', 'test'], 'root file systems of disks', 'e2fsprogs'),
   program('mmdebstrap', ['image', 'test'], 'a Debian root for images, and for a host to provision', 'mmdebstrap'),
   program('ssh', ['test'], 'how test hosts are reached', names('openssh-client', 'openssh-clients')),
+  program('sshd', ['test'], 'a host to reach over ssh', 'openssh-server'),
   program('shellcheck', ['test'], 'reads the scripts that hosts get', names('shellcheck', 'ShellCheck')),
   program('keepalived', ['test'], 'reads the configuration that hosts get', 'keepalived'),
   program('systemd-analyze', ['test'], 'reads the units that hosts get', 'systemd'),
