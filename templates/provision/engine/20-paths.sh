@@ -36,7 +36,7 @@ inside_root() {
 # Tries to write into folder $1: that a file system is read-only or an immutable flag is set shows before anything is done.
 writable() {
   probe=$1/.build-kernel.w~
-  (: >"$probe") 2>/dev/null && rm -f "$probe"
+  (printf '' >"$probe") 2>/dev/null && rm -f "$probe"
 }
 
 make_folder() {

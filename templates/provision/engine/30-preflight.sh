@@ -49,7 +49,7 @@ preflight() {
   NEEDS=0
   checked='|'
   last=
-  : >"$RUN/dirs.new" || fail "$NO_SPACE" "cannot write $RUN/dirs"
+  printf '' >"$RUN/dirs.new" || fail "$NO_SPACE" "cannot write $RUN/dirs"
   while IFS=$TAB read -r n kind path mode before after part block length phase <&3; do
     [ "$phase" != confirm ] || continue
     target=$ROOT$path

@@ -96,7 +96,7 @@ apply() {
   if [ "$STATE" = staged ]; then
     payload_whole
     drop_backups
-    rm -f "$RUN/done.hook" "$RUN/done.apply" "$RUN/done.confirm" "$RUN/env.old" "$RUN/env.absent" "$RUN/booted" "$RUN/deadline" "$RUN/previous"
+    rm -f "$RUN/done.hook" "$RUN/done.apply" "$RUN/done.confirm" "$RUN/unfinished" "$RUN/env.old" "$RUN/env.absent" "$RUN/booted" "$RUN/deadline" "$RUN/previous"
     boot_possible
     preflight
     back_up || { drop_backups; fail "$NO_SPACE" "cannot back up what will be replaced (disk full?)"; }

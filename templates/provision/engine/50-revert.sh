@@ -3,6 +3,8 @@
 # What somebody else wrote over our change is kept.
 keep_foreign() {
   case $kind in initramfs) return 0 ;; esac
+  # A power cut may leave a new file half written; what replaces another was on the disk before it got its name.
+  [ "$before" != absent ] || [ ! -e "$RUN/unfinished" ] || return 0
   [ "$S" != "$after" ] && [ "$S" != "$before" ] && [ "$S" != absent ] || return 0
   confirm_after=$(confirmed_content)
   [ "$S" != "$confirm_after" ] || return 0
@@ -124,6 +126,7 @@ revert() {
   if [ "$STATE" != reverting ]; then
     # In a boot that has just begun nothing is in effect yet.
     case $STATE in applied | tried | confirmed) [ "$BOOTING" = yes ] || script deactivate ;; esac
+    [ "$STATE" != applying ] || printf '' >"$RUN/unfinished"
     to_state reverting
   fi
   boot_cancel

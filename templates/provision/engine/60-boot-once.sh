@@ -102,7 +102,7 @@ boot_prepare() {
   [ "$method" != none ] && [ -z "$OFFLINE" ] || return 0
   if [ ! -e "$RUN/env.old" ] && [ ! -e "$RUN/env.absent" ]; then
     case $method in
-      legacy) if [ -e "$environment" ]; then cp -a "$environment" "$RUN/env.new" && mv -f "$RUN/env.new" "$RUN/env.old"; else : >"$RUN/env.absent"; fi || return 1 ;;
+      legacy) if [ -e "$environment" ]; then cp -a "$environment" "$RUN/env.new" && mv -f "$RUN/env.new" "$RUN/env.old"; else printf '' >"$RUN/env.absent"; fi || return 1 ;;
       *) cp -a "$environment" "$RUN/env.new" && mv -f "$RUN/env.new" "$RUN/env.old" || return 1 ;;
     esac
     # What was there must be known for certain before the boot loader's own file changes.
