@@ -11,7 +11,7 @@ import { CutShort, parseFacts } from './parse.js';
  */
 export async function readFacts(target: Target): Promise<HostFacts> {
   const script = await readFile(join(packageRoot, 'templates/provision/facts.sh'), 'utf8');
-  const { stdout, stderr } = await target.sh(script, [], { timeout: 60_000, ok: Array.from({ length: 256 }, (_, status) => status) });
+  const { stdout, stderr } = await target.sh(script, [], { timeout: 300_000, ok: Array.from({ length: 256 }, (_, status) => status) });
   try {
     return parseFacts(stdout);
   } catch (error) {

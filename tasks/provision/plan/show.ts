@@ -17,7 +17,7 @@ export function showPlan(plan: Plan): string {
     out.push(part, ...showPart(plan.changes.filter((change) => change.part === part)), '');
   }
   if (plan.drift.length > 0) {
-    out.push('not in effect now');
+    out.push('to be brought into effect');
     for (const { effect, seen } of plan.drift) out.push(`  ${effect.claim}${seen === '' ? '' : ` (seen: ${seen.split('\n')[0] ?? ''})`}`);
     out.push('');
   }

@@ -156,7 +156,8 @@ export class SshTarget implements Target {
     const inner = `umask 077; p=${quote(place)}; cat >"$p.part" && [ "$(wc -c <"$p.part")" -eq ${String(size)} ] && chmod ${mode.toString(8)} "$p.part" && { sync "$p.part" 2>/dev/null || sync; } && mv -f "$p.part" "$p"`;
     const { exitCode, stderr } = await this.session(`${this.master?.asRoot ?? ''}sh -c ${quote(inner)}`, Buffer.isBuffer(data) ? data : data, undefined);
     if (exitCode === 0) return;
-    if (!this.master?.alive) throw sshFailure(this.host, stderr, true);
+    // The end of the master may be noticed after that of its session.
+    if (exitCode === SSH_FAILED || !this.master?.alive) throw sshFailure(this.host, stderr, true);
     throw new ExpectedError({
       code: /No space left/.test(stderr) ? 'space' : 'provision',
       what: `${place} could not be written on ${this.host}.`,
