@@ -18,7 +18,7 @@ import { writeSums } from '../lib/supply/sums.js';
 import { runStages, type StageProgress } from '../lib/ui/stages.js';
 import { makeAppliance, APPLIANCE_APPEND } from './appliance/make.js';
 import { makeDisk } from './disk/make.js';
-import { describeFiles, IMAGE_MANIFEST, writeImageManifest, type ImageManifest } from './manifest.js';
+import { describeFiles, IMAGE_MANIFEST, writeImageManifest, type ImageManifest } from '../lib/image-manifest.js';
 import { makeOciArchive } from './oci.js';
 import { debianRoot, distribution } from './rootfs/debian.js';
 import type { FinishedImage, ImageOptions, ImageParts, ImageSource } from './types.js';

@@ -8,13 +8,15 @@ import { fetchSource } from '../lib/fetch/index.js';
 import { loadFlavour } from '../lib/flavours/catalog.js';
 import type { Io } from '../lib/io.js';
 import { StageLog } from '../lib/log.js';
-import { MANIFEST_NAME, type Manifest } from '../lib/manifest.js';
+import { IMAGE_MANIFEST } from '../lib/image-manifest.js';
+import { MANIFEST_NAME } from '../lib/manifest.js';
 import { defaultCacheDir } from '../lib/paths.js';
 import { runStages, type StageProgress } from '../lib/ui/stages.js';
 import { flavourOf, systemFromArtifact } from './guest/artifact.js';
-import { systemFromDistribution } from './guest/distro.js';
+import { systemFromDistribution, type DistroInput } from './guest/distro.js';
 import { isOldKernel, type GuestSystem } from './guest/system.js';
 import { ensureUserland, type Userland } from './guest/userland.js';
+import { systemFromAppliance } from './image/appliance.js';
 import type { VerifyOptions } from './options.js';
 import { isFailure, renderTable, toDocument, writeReports } from './report/index.js';
 import { runScenarios } from './run.js';
@@ -59,23 +61,36 @@ async function artifactFolder({ name, with: addons, out }: WhatToVerify): Promis
   });
 }
 
-async function subjectOf(system: GuestSystem, flavourName: string, manifest: Manifest | undefined): Promise<{ subject: Subject; broken: Record<string, string> }> {
+/** What is tested, and what of its build decides which scenarios apply. */
+interface Found {
+  system: GuestSystem;
+  flavour: string;
+  addons: readonly string[];
+  debug: boolean;
+  keepalived: boolean;
+}
+
+async function find(what: WhatToVerify, scratch: string, traffic: string, input: DistroInput): Promise<Found> {
+  const keepalivedIn = (system: GuestSystem): Promise<boolean> => exists(join(system.root, 'usr/sbin/keepalived'));
+  if (what.distro) {
+    const system = await systemFromDistribution(scratch, input);
+    return { system, flavour: what.name, addons: [], debug: false, keepalived: await keepalivedIn(system) };
+  }
+  if (await exists(join(what.name, IMAGE_MANIFEST))) return { ...(await systemFromAppliance(what.name, traffic, scratch, input.log)), debug: false };
+  const { system, manifest } = await systemFromArtifact(await artifactFolder(what), scratch, input);
+  return { system, flavour: flavourOf(manifest), addons: manifest.addons, debug: manifest.options['debugIpvs'] === true, keepalived: await keepalivedIn(system) };
+}
+
+async function subjectOf({ system, flavour: flavourName, addons: names, debug, keepalived }: Found): Promise<{ subject: Subject; broken: Record<string, string> }> {
   const flavour = await loadFlavour(flavourName);
   const language = flavour.language?.name;
   if (language === undefined || language === 'chroute') {
     throw new ExpectedError({ code: 'usage', what: `The flavour ${flavourName} names no language that a gateway can be configured in.`, fix: 'Add `language:` to its data file.' });
   }
-  const addons = await Promise.all((manifest?.addons ?? []).map((name) => loadFlavour(name)));
+  const addons = await Promise.all(names.map((name) => loadFlavour(name)));
   return {
     broken: Object.assign({}, flavour.broken, ...addons.map((addon) => addon.broken)) as Record<string, string>,
-    subject: {
-      name: system.subject,
-      language,
-      addons: manifest?.addons ?? [],
-      release: system.release,
-      debug: manifest?.options['debugIpvs'] === true,
-      keepalived: await exists(join(system.root, 'usr/sbin/keepalived')),
-    },
+    subject: { name: system.subject, language, addons: names, release: system.release, debug, keepalived },
   };
 }
 
@@ -104,12 +119,6 @@ export function preparation(
             p.progress(text);
           },
         };
-        const found = what.distro ? { system: await systemFromDistribution(scratch, input), manifest: undefined } : await systemFromArtifact(await artifactFolder(what), scratch, input);
-        const { subject, broken } = await subjectOf(found.system, found.manifest ? flavourOf(found.manifest) : what.name, found.manifest);
-        const topology = options.topology ?? (isOldKernel(found.system.release) ? 'vms' : 'netns');
-        await findQemu(topology);
-        const qemu = await chooseAccelerator(installed, found.system.cpu.kvm, options.accel);
-        if (qemu.noKvm !== undefined) log.line(`no KVM: ${qemu.noKvm}`);
         const userland = await ensureUserland({
           cacheDir,
           fetch,
@@ -119,6 +128,12 @@ export function preparation(
             p.progress(text);
           },
         });
+        const found = await find(what, scratch, userland.traffic, input);
+        const { subject, broken } = await subjectOf(found);
+        const topology = options.topology ?? (isOldKernel(found.system.release) ? 'vms' : 'netns');
+        await findQemu(topology);
+        const qemu = await chooseAccelerator(installed, found.system.cpu.kvm, options.accel);
+        if (qemu.noKvm !== undefined) log.line(`no KVM: ${qemu.noKvm}`);
         p.note(`${found.system.release} with QEMU ${qemu.version}, ${qemu.accelerator === 'kvm' ? 'KVM' : 'emulated'}`);
         done({ system: { ...found.system, memory: options.memory ?? found.system.memory, append: `${found.system.append} ${options.append}`.trim() }, subject, broken, userland, qemu, topology });
       },

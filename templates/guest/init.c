@@ -204,7 +204,7 @@ int init_main(void)
 		dup2(file, 2);
 	}
 	setvbuf(stdout, NULL, _IONBF, 0);
-	setenv("PATH", "/sbin:/usr/sbin:/bin:/usr/bin", 1);
+	setenv("PATH", "/usr/local/sbin:/sbin:/usr/sbin:/bin:/usr/bin", 1);
 	setenv("HOME", "/", 1);
 	setenv("TERM", "linux", 1);
 	reboot(RB_DISABLE_CAD);

@@ -1,10 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { sha256File } from '../lib/digest.js';
-import { ExpectedError } from '../lib/errors.js';
-import { writeAtomic } from '../lib/files.js';
-import { sha256Hex } from '../lib/sources.js';
+import { sha256File } from './digest.js';
+import { ExpectedError } from './errors.js';
+import { writeAtomic } from './files.js';
+import { sha256Hex } from './sources.js';
 
 /** What an image is, beside it: NAME.json for a file, image.json in an appliance's folder. Nothing in it changes from run to run. */
 
