@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpectedError } from '../../lib/errors.js';
 import type { Target } from '../types.js';
 import type { Bundle } from './bundle.js';
@@ -22,17 +23,38 @@ async function stateOf(target: Target, id: string): Promise<string> {
   return (await status(target))?.runs[id] ?? 'unknown';
 }
 
+function noAnswer(target: Target, seconds: number): ExpectedError {
+  return new ExpectedError({
+    code: 'provision',
+    what: `${target.name} did not answer within ${String(seconds)} seconds of its reboot.`,
+    why: 'Its new kernel or network may have failed; the host then takes it back by itself after the confirmation time, or after a reset.',
+    fix: 'Wait for it, then run status or the same command again. If it stays away: reset it, the old kernel boots.',
+  });
+}
+
+/** State of a run on a host that may be going down: 'trial' when it does not answer three times. */
+async function patientState(target: Target, id: string): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await stateOf(target, id);
+    } catch (error) {
+      if (!(error instanceof ExpectedError) || error.code !== 'network') throw error;
+      if (tries === 3) return 'trial';
+      await sleep(5000);
+    }
+  }
+}
+
 /** After the trial's reboot: the run must be the one that is tried. */
 async function arrived(target: Target, id: string, seconds: number): Promise<void> {
-  if (!(await target.waitUp(seconds))) {
-    throw new ExpectedError({
-      code: 'provision',
-      what: `${target.name} did not answer within ${String(seconds)} seconds of its reboot.`,
-      why: 'Its new kernel or network may have failed; the host then takes it back by itself after the confirmation time, or after a reset.',
-      fix: 'Wait for it, then run status or the same command again. If it stays away: reset it, the old kernel boots.',
-    });
+  const until = Date.now() + seconds * 1000;
+  let state = 'trial';
+  // In state trial it has not gone down yet: what answers may be another boot than the target has seen, but not the trial's.
+  while (state === 'trial') {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    if (left <= 0 || !(await target.waitUp(left))) throw noAnswer(target, seconds);
+    state = await patientState(target, id);
   }
-  const state = await stateOf(target, id);
   if (state === 'tried' || state === 'confirmed') return;
   throw new ExpectedError({
     code: 'provision',
