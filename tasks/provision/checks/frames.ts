@@ -68,8 +68,8 @@ function script(nonce: string, questions: readonly Question[], { prelude = '', l
   return `PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 LC_ALL=C
 export PATH LC_ALL
-if timeout 1 true 2>/dev/null; then limit='timeout ${String(limit)}'
-elif timeout -t 1 true 2>/dev/null; then limit='timeout -t ${String(limit)}'
+if timeout 60 true 2>/dev/null; then limit='timeout ${String(limit)}'
+elif timeout -t 60 true 2>/dev/null; then limit='timeout -t ${String(limit)}'
 else limit=
 fi
 ${HELD}
