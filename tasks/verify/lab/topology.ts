@@ -139,7 +139,7 @@ export function configureScript(node: TopologyNode): string {
   // What one scenario's connections leave behind must not decide the addresses of the next one's.
   lines.push('for t in time_wait close last_ack close_wait fin_wait; do f=/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_$t; [ -e $f ] && echo 1 > $f; done');
   // The kernel itself loads schedulers by name.
-  lines.push('command -v modprobe > /proc/sys/kernel/modprobe');
+  lines.push('echo "$(command -v modprobe)" > /proc/sys/kernel/modprobe');
   lines.push('ip route flush cache 2>/dev/null');
   if (node.forwards) lines.push('[ -e /proc/sys/net/ipv6/conf/all/forwarding ] && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding');
   for (const route of node.routes) lines.push(`${ip(route)} route replace ${route}`);
