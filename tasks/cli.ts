@@ -162,6 +162,8 @@ const verifyCommand = command(
   .option('--distro', "the distribution's own kernel, with this host's tools, in place of an artifact")
   .addOption(new Option('--host <name>', 'gateway.yaml: only this host (repeatable; default: all that it names)').argParser((name: string, before: string[]) => [...before, name]).default([]))
   .option('--local', 'gateway.yaml: the host is this machine, not reached by ssh')
+  .option('--ssh-config <file>', "gateway.yaml: ssh's configuration file, in place of yours")
+  .option('--identity <file>', 'gateway.yaml: private key for ssh')
   .option('--all', 'gateway.yaml: show what holds, too')
   .addHelpText('after', examples(['verify gateway.yaml --host gw1', 'verify dsnat-220', 'verify lvs-snat-v2 --topology vms --nic e1000', 'verify artifacts/dsnat-220 --scenario snat-tcp', 'verify iptables-snat --distro --json']));
 addVerifyOptions(verifyCommand);
@@ -196,6 +198,8 @@ command('status <gateway.yaml>', 'what the gateways are doing: pools and ports, 
 })
   .addOption(new Option('--host <name>', 'only this host (repeatable; default: all that the file names)').argParser((name: string, before: string[]) => [...before, name]).default([]))
   .option('--local', 'the host is this machine, not reached by ssh')
+  .option('--ssh-config <file>', "ssh's configuration file, in place of yours")
+  .option('--identity <file>', 'private key for ssh')
   .option('--all', 'every address of the pools, not only the most used')
   .addOption(new Option('--interval <seconds>', 'between the two looks that rates are taken from').argParser(Number).default(2))
   .option('--watch', 'again and again')

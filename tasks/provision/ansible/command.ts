@@ -80,7 +80,7 @@ export async function provisionAnsible(io: Io, file: string, options: AnsibleOpt
 
 async function planHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, folder: string, scratch: string, say: (text: string) => void): Promise<PlannedHost> {
   const gateway = spec.gateway(host);
-  const target = openHost(spec, host, false);
+  const target = openHost(spec, host, { local: false });
   try {
     const { plan, desired, boot, findings } = await prepare(target, gateway, artifact, [], say, scratch);
     if (!isDone(plan)) refuseUnfit(host, findings);

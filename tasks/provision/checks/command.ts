@@ -8,7 +8,7 @@ import type { Io } from '../../lib/io.js';
 import { runStages } from '../../lib/ui/stages.js';
 import { prepare } from '../commands/prepare.js';
 import { loadSpec, type LoadedSpec } from '../spec/load.js';
-import { chooseHosts, openHost, type WhichHosts } from '../target/open.js';
+import { chooseHosts, openHost, toWhichHosts, type WhichHosts } from '../target/open.js';
 import { checkHost } from './index.js';
 import { trafficOf } from './probe.js';
 import { HOST_FORMATS, renderTable, summary, toDocument, writeReports, type HostFormat } from './report.js';
@@ -31,8 +31,7 @@ export interface VerifyHostsOptions extends WhichHosts {
 export function toVerifyHostsOptions(parsed: Record<string, unknown>, report: boolean): VerifyHostsOptions {
   const asked = new Set((parsed['format'] as string[] | undefined) ?? HOST_FORMATS);
   return {
-    hosts: (parsed['host'] as string[] | undefined) ?? [],
-    local: parsed['local'] === true,
+    ...toWhichHosts(parsed),
     all: parsed['all'] === true,
     ...(report ? { report: String(parsed['report']) } : {}),
     formats: HOST_FORMATS.filter((format) => asked.has(format)),
@@ -59,7 +58,7 @@ export async function verifyHosts(io: Io, file: string, options: VerifyHostsOpti
           title: `look at ${host}`,
           run: async (p: { note(text: string): void }): Promise<void> => {
             if (!artifact) throw new Error('no artifact was read');
-            const report = await verifyHost(spec, host, artifact, options.local, scratch);
+            const report = await verifyHost(spec, host, artifact, options, scratch);
             reports.push(report);
             p.note(summary(report.checks));
           },
@@ -77,10 +76,10 @@ export async function verifyHosts(io: Io, file: string, options: VerifyHostsOpti
   if (reports.some(({ checks }) => checks.some(({ status }) => isDrift(status)))) process.exitCode = EXIT_STATUS.verify;
 }
 
-async function verifyHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, local: boolean, scratch: string): Promise<HostReport> {
+async function verifyHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, which: WhichHosts, scratch: string): Promise<HostReport> {
   const began = Date.now();
   const gateway = spec.gateway(host);
-  const target = openHost(spec, host, local);
+  const target = openHost(spec, host, which);
   try {
     const { facts, desired } = await prepare(target, gateway, artifact, [], () => undefined, scratch);
     const checks = [...(await checkHost(target, desired)), ...(await trafficOf(target, gateway))];

@@ -3,7 +3,7 @@ import { ExpectedError } from '../../lib/errors.js';
 import { checkInterrupted } from '../../lib/exec.js';
 import type { Io } from '../../lib/io.js';
 import { loadSpec } from '../spec/load.js';
-import { chooseHosts, openHost, type WhichHosts } from '../target/open.js';
+import { chooseHosts, openHost, toWhichHosts, type WhichHosts } from '../target/open.js';
 import type { Target } from '../types.js';
 import { readStatus } from './read.js';
 import { showStatus } from './show.js';
@@ -23,13 +23,13 @@ export interface StatusOptions extends WhichHosts {
 export function toStatusOptions(parsed: Record<string, unknown>): StatusOptions {
   const interval = Number(parsed['interval']);
   if (!(interval > 0 && interval <= 3600)) throw new ExpectedError({ code: 'usage', what: '--interval takes a number of seconds, more than 0 and at most 3600.' });
-  return { hosts: (parsed['host'] as string[] | undefined) ?? [], local: parsed['local'] === true, all: parsed['all'] === true, interval, watch: parsed['watch'] === true };
+  return { ...toWhichHosts(parsed), all: parsed['all'] === true, interval, watch: parsed['watch'] === true };
 }
 
 export async function statusCommand(io: Io, file: string, options: StatusOptions): Promise<void> {
   const spec = await loadSpec(file);
   const hosts = chooseHosts(spec, options);
-  const targets = new Map<string, Target>(hosts.map((host) => [host, openHost(spec, host, options.local)]));
+  const targets = new Map<string, Target>(hosts.map((host) => [host, openHost(spec, host, options)]));
   const readAll = (): Promise<GatewayStatus[]> => Promise.all([...targets].map(([host, target]) => readStatus(target, spec.gateway(host), options.interval)));
   try {
     for (;;) {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import type { LoadedSpec } from '../spec/load.js';
 import type { Target } from '../types.js';
@@ -10,6 +11,9 @@ export interface WhichHosts {
   hosts: readonly string[];
   /** This host itself, as the one host that is named. */
   local: boolean;
+  /** ssh's configuration file and private key, in place of what gateway.yaml says. */
+  sshConfig?: string;
+  identity?: string;
 }
 
 /**
@@ -26,6 +30,13 @@ export function chooseHosts(spec: Pick<LoadedSpec, 'hosts' | 'gateway' | 'path'>
 }
 
 /** The host of a name: this one, or the one that ssh reaches. Connects at the first use; the caller closes it. */
-export function openHost(spec: Pick<LoadedSpec, 'ssh'>, host: string, local: boolean): Target {
-  return local ? localTarget() : new SshTarget({ ...spec.ssh(host), name: host });
+export function openHost(spec: Pick<LoadedSpec, 'ssh'>, host: string, { local, sshConfig, identity }: Omit<WhichHosts, 'hosts'>): Target {
+  if (local) return localTarget();
+  return new SshTarget({ ...spec.ssh(host), name: host, ...(sshConfig === undefined ? {} : { config: resolve(sshConfig) }), ...(identity === undefined ? {} : { identity: resolve(identity) }) });
+}
+
+/** The options as commander parsed them. */
+export function toWhichHosts(parsed: Record<string, unknown>): WhichHosts {
+  const text = (key: string): string | undefined => (typeof parsed[key] === 'string' ? parsed[key] : undefined);
+  return { hosts: (parsed['host'] as string[] | undefined) ?? [], local: parsed['local'] === true, sshConfig: text('sshConfig'), identity: text('identity') };
 }
