@@ -56,7 +56,7 @@ export function nftables(spec: GatewaySpec): Step[] {
       return [
         { key: table, list: family, add: ['nft', 'add', 'table', family, 'gateway'], remove: ['nft', 'delete', 'table', family, 'gateway'] },
         { key: `${table} chain`, parent: table, add: ['nft', 'add', 'chain', family, 'gateway', 'postrouting', '{ type nat hook postrouting priority srcnat; }'], remove: ['nft', 'delete', 'chain', family, 'gateway', 'postrouting'] },
-        ...written.map((words, index): Step => ({ key: `${table} ${String(index)}`, parent: table, add: ['nft', 'add', 'rule', family, 'gateway', 'postrouting', ...words], remove: ['nft', 'flush', 'chain', family, 'gateway', 'postrouting'] })),
+        ...written.map((words): Step => ({ key: `${table} ${words.join(' ')}`, parent: table, add: ['nft', 'add', 'rule', family, 'gateway', 'postrouting', ...words], remove: ['nft', 'flush', 'chain', family, 'gateway', 'postrouting'] })),
       ];
     }),
     ...serviceSteps(spec.services, false),
