@@ -114,7 +114,7 @@ async function attempt(document: unknown, field: string, words = true): Promise<
     expect(nesting(keepalived ?? ''), field).toBe(0);
     const { probe } = gateway;
     for (const text of JSON.stringify({ ...gateway, artifact: '', probe: undefined }).match(/"(?:[^"\\]|\\.)*"/g) ?? []) expect(JSON.parse(text) as string, field).toMatch(/^[A-Za-z0-9_.:,/@=+%~?& \t-]*$/);
-    for (const { destination } of [sshAccess(file, host, context.file), ...(probe ? [probe.client] : [])]) expect(destination, field).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/);
+    for (const { destination } of [sshAccess(file, host, context.file), ...(probe ? [probe.client] : [])]) expect(destination, field).toMatch(/^[A-Za-z0-9_:][A-Za-z0-9_.:@-]*$/);
   }
   return undefined;
 }
