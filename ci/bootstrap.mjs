@@ -7,7 +7,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const [verb = 'start', ...rest] = process.argv.slice(2);
+const [verb = 'start', ...given] = process.argv.slice(2);
+/** `npm start -- --yes`, `npm test -- --yes`: nothing is asked. */
+const yes = given.includes('--yes');
+const rest = given.filter((arg) => verb === 'start' || arg !== '--yes');
 
 /** Runs a program with this terminal; a failure ends this script with the same status. */
 function run(file, args, env = {}) {
@@ -38,7 +41,7 @@ function compile() {
 const cli = (...args) => run(process.execPath, [join(root, 'dist/cli.js'), ...args]);
 const vitest = (...args) => run(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args]);
 /** Asks at a terminal; without one (CI) it installs, as the command was given to do all its set-up. */
-const doctor = (...purposes) => cli('doctor', '--install', ...(process.stdin.isTTY ? [] : ['--yes']), '--for', ...purposes);
+const doctor = (...purposes) => cli('doctor', '--install', ...(process.stdin.isTTY && !yes ? [] : ['--yes']), '--for', ...purposes);
 
 if (!existsSync(join(root, 'package-lock.json')) || !statSync(root).isDirectory()) throw new Error(`${root} is no checkout of build-kernel`);
 installPackages();

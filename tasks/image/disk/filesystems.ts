@@ -44,7 +44,8 @@ async function levelTimes(file: string, folder: string, epoch: number, log?: Sta
   const time = `@${String(epoch)}`;
   const commands = stdout.split('\0').filter(Boolean).flatMap((path) => ['atime', 'ctime', 'crtime'].map((field) => `set_inode_field "${path.replaceAll('"', '""')}" ${field} ${time}\n`));
   const script = `${file}.times`;
-  await writeAtomic(script, commands.join(''));
+  // debugfs dates the superblock by its clock when it ends.
+  await writeAtomic(script, [`set_current_time ${time}\n`, ...commands].join(''));
   await run(['debugfs', '-w', '-f', script, file], { log, discard: true });
   await remove(script);
 }
