@@ -61,6 +61,9 @@ switch (verb) {
     doctor('kernel', 'tools', 'package', 'verify', 'image', 'test');
     vitest('--project', 'slow', ...rest);
     break;
+  case 'docs':
+    run(process.execPath, [join(root, 'ci/docs.mjs')]);
+    break;
   case 'bench':
     doctor('kernel');
     run(process.execPath, [join(root, 'node_modules/zx/build/cli.js'), join(root, 'ci/bench/overhead.mjs'), ...rest]);

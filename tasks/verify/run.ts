@@ -186,7 +186,7 @@ export async function runScenarios(input: RunInput): Promise<VerifyReport> {
     await run?.stop();
     await remove(scratch);
   }
-  if (run.results.length === 0) throw new ExpectedError({ code: 'usage', what: 'No scenario is left to run.', fix: 'build-kernel verify --list shows them.' });
+  if (run.results.length === 0) throw new ExpectedError({ code: 'usage', what: 'No scenario is left to run.', fix: 'Leave out --scenario, or name another.' });
   return {
     subject: input.subject.name,
     release: system.release,

@@ -1,47 +1,19 @@
 import type { Io } from '../../lib/io.js';
-import { loadBase, loadFlavour } from '../../lib/flavours/catalog.js';
-import type { Base } from '../../lib/flavours/schema.js';
-import { describePatch } from './list.js';
+import { facts, type Section } from '../facts.js';
 
-function sourceLines(base: Base): string[] {
-  const { source } = base;
-  switch (source.kind) {
-    case 'git':
-      return [`${source.url} @ ${source.commit}`];
-    case 'apt':
-      return [`the distribution's package ${source.package}`];
-    case 'file':
-      return [...source.urls, ...(source.sha256 ? [`sha256 ${source.sha256}`] : []), ...(source.signedBy ?? []).map((key) => `signed by ${key}`)];
-  }
+const indent = (text: string, by: number): string => text.split('\n').map((line) => `${' '.repeat(by)}${line}`).join('\n');
+
+/** A row of a table is its first cell, with the others below it by their column's name. */
+function lines(section: Section): string[] {
+  if ('lines' in section) return section.lines.map((line) => indent(line, 2));
+  return section.rows.map(([first = '', ...others]) => [indent(first, 2), ...others.flatMap((cell, index) => (cell === '' ? [] : [indent(`${section.columns[index + 1] ?? ''}: ${cell}`, 6)]))].join('\n'));
 }
 
-/** `build-kernel show FLAVOUR`: all that its data file says. */
+/** `build-kernel show FLAVOUR`: all that its data files say. */
 export async function show(io: Io, name: string): Promise<void> {
-  const flavour = await loadFlavour(name);
-  const base = flavour.base ? await loadBase(flavour.base) : undefined;
-  io.result({ flavour, base: base ?? null });
-  const section = (title: string, lines: readonly string[]): void => {
-    if (lines.length > 0) io.print(`${title}:\n${lines.map((line) => `  ${line}`).join('\n')}`);
-  };
+  const { flavour, base, published, sections } = await facts(name);
+  io.result({ flavour, base: base ?? null, published });
   io.print(`${flavour.name}: ${flavour.summary}`);
   io.print(`published at ${flavour.origin}`);
-  if (flavour.notApplicable) section('not applicable', [flavour.notApplicable.trim()]);
-  if (base) section(`base ${base.name} (${base.summary})`, sourceLines(base));
-  const { modules } = flavour;
-  if (modules) section("builds modules for the distribution's own kernel", [`${modules.folder}, for the kernel ${modules.kernel.version} that ${modules.kernel.headers} leads to`]);
-  section(
-    'patches',
-    flavour.patches.map((patch) => {
-      const { source, commit, path, sha256 } = describePatch(patch);
-      return `${String(source)}${commit ? ` @ ${String(commit)}` : ''} : ${String(path)} (-p${String(patch.strip)}, sha256 ${String(sha256)})`;
-    }),
-  );
-  if (base && !modules) section('configuration (gateway profile)', [...base.config.gateway, ...flavour.config]);
-  if (flavour.tools) section('tools', [flavour.tools]);
-  if (flavour.language) {
-    section(`its language (${flavour.language.name}) can say`, flavour.language.can);
-    section('it cannot say', flavour.language.cannot);
-  }
-  section('known limits', flavour.limits);
-  section('cannot be stacked with', Object.entries(flavour.conflicts).map(([other, reason]) => `${other}: it ${reason}`));
+  for (const section of sections) io.print(`${section.title}:\n${lines(section).join('\n')}`);
 }

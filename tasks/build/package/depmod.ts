@@ -28,7 +28,7 @@ export async function depmodStaged(root: string, release: string, log?: StageLog
       code: 'package',
       what: `${String(unresolved.length)} symbols that modules need exist neither in the kernel nor in another module.`,
       why: [...unresolved.slice(0, 20), ...(unresolved.length > 20 ? [`… and ${String(unresolved.length - 20)} more`] : [])].join('\n'),
-      fix: 'The modules are not of this kernel build, or a Kconfig symbol that exports them is off: build-kernel build --clean, and see what the log says of modpost.',
+      fix: 'The modules are not of this kernel build, or a Kconfig symbol that exports them is off: build-kernel clean FLAVOUR, build again, and see what the log says of modpost.',
       log: log?.path,
     });
   }

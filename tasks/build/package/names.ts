@@ -19,7 +19,7 @@ export function requireSafe(what: string, text: string): string {
     code: 'package',
     what: `The ${what} ${JSON.stringify(text)} cannot be part of a package's name.`,
     why: 'letters, digits and . + ~ _ - are allowed',
-    fix: 'Choose another --localversion, or another flavour name.',
+    fix: 'Choose another CONFIG_LOCALVERSION (--set), or another name of the flavour.',
   });
 }
 

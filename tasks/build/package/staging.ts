@@ -24,7 +24,7 @@ const BUILD_LINKS = ['build', 'source'];
 export async function stageKernel(from: string, to: string, release: string, epoch: number, log?: StageLog): Promise<Staged> {
   for (const path of [`boot/vmlinuz-${release}`, `boot/System.map-${release}`, `boot/config-${release}`, `lib/modules/${release}`]) {
     if (!(await exists(join(from, path)))) {
-      throw new ExpectedError({ code: 'package', what: `The compiled kernel has no ${path}.`, why: `looked in ${from}`, fix: 'Compile again: build-kernel build --clean.' });
+      throw new ExpectedError({ code: 'package', what: `The compiled kernel has no ${path}.`, why: `looked in ${from}`, fix: 'Compile again: build-kernel clean FLAVOUR, then build it.' });
     }
   }
   const modules = `lib/modules/${release}`;
@@ -46,7 +46,7 @@ export async function stageKernel(from: string, to: string, release: string, epo
 export async function stageModules(from: string, to: string, release: string, epoch: number): Promise<Staged> {
   const updates = `lib/modules/${release}/updates`;
   if (!(await exists(join(from, updates)))) {
-    throw new ExpectedError({ code: 'package', what: `The compiled modules have no ${updates}.`, why: `looked in ${from}`, fix: 'Compile again: build-kernel build --clean.' });
+    throw new ExpectedError({ code: 'package', what: `The compiled modules have no ${updates}.`, why: `looked in ${from}`, fix: 'Compile again: build-kernel clean FLAVOUR, then build it.' });
   }
   await copyTree(from, to, (path) => (updates.startsWith(path) || path.startsWith(`${updates}/`) ? path : undefined));
   await settleTree(to, epoch);

@@ -3,7 +3,7 @@ import { ExpectedError } from '../errors.js';
 import { exists } from '../files.js';
 import { readYaml } from '../yaml.js';
 import { suggest } from '../suggest.js';
-import { baseSchema, compatSchema, flavourSchema, type Base, type Compat, type Flavour } from './schema.js';
+import { baseSchema, compatSchema, flavourSchema, publishedSchema, type Base, type Compat, type Flavour, type Published } from './schema.js';
 
 /** Reads the data files under patches/. A file's name is the name of what it describes. */
 
@@ -47,6 +47,10 @@ export async function loadBase(name: string): Promise<Base> {
 
 export async function loadCompat(name: string): Promise<Compat> {
   return readYaml(dataFile(`compat/${name}.yaml`), compatSchema);
+}
+
+export async function loadPublished(name: string): Promise<Published> {
+  return readYaml(dataFile(`published/${name}.yaml`), publishedSchema);
 }
 
 /** A flavour with its add-ons and its base: what a build is made from. */

@@ -113,6 +113,27 @@ const modulesSchema = z.strictObject({
 });
 export type ModulesSpec = z.output<typeof modulesSchema>;
 
+/** patches/published/NAME.yaml: how its publisher says that a gateway is made, line by line, and what does it here. */
+export const publishedSchema = z.strictObject({
+  name: id,
+  summary: z.string(),
+  /** Where the lines stand. */
+  source: gitSource.extend({ path: relative }),
+  lines: z
+    .array(
+      z.strictObject({
+        /** To the letter, but for indentation. */
+        published: z.string(),
+        /** What is wrong with it. */
+        fault: z.string().optional(),
+        /** What does it here, a command or a part of gateway.yaml; {flavour} stands for the flavour's name. */
+        here: z.string(),
+      }),
+    )
+    .min(1),
+});
+export type Published = z.output<typeof publishedSchema>;
+
 /** patches/flavours/NAME.yaml: one way to make a SNAT gateway. */
 const flavourFields = z.strictObject({
   name: id,
@@ -120,6 +141,8 @@ const flavourFields = z.strictObject({
   kind: z.enum(['flavour', 'addon', 'not-applicable']).default('flavour'),
   /** Where it was published and by whom. */
   origin: z.string(),
+  /** The publisher's own recipes (patches/published/NAME.yaml). */
+  published: z.array(id).default([]),
   base: id.optional(),
   /** A kernel of its own, or replacement modules for the distribution's kernel. */
   build: z.enum(['kernel', 'modules']).default('kernel'),

@@ -28,7 +28,7 @@ function noAnswer(target: Target, seconds: number): ExpectedError {
     code: 'provision',
     what: `${target.name} did not answer within ${String(seconds)} seconds of its reboot.`,
     why: 'Its new kernel or network may have failed; the host then takes it back by itself after the confirmation time, or after a reset.',
-    fix: 'Wait for it, then run status or the same command again. If it stays away: reset it, the old kernel boots.',
+    fix: 'Wait for it, then run build-kernel status or the same command again. If it stays away: reset it, the old kernel boots.',
   });
 }
 

@@ -106,7 +106,7 @@ export class SshTarget implements Target {
         code: 'environment',
         what: `The user on ${this.host} is not root and may not become root without a password.`,
         why: sudo.stderr.trim() === '' ? `sudo -n true: status ${String(sudo.exitCode)}` : sudo.stderr.trim(),
-        fix: 'Log in as root (--user root, or User in your ssh configuration), or allow that user sudo without a password.',
+        fix: 'Log in as root (destination: root@HOST in gateway.yaml, or User in your ssh configuration), or allow that user sudo without a password.',
       });
     }
     // sudo empties the environment; the connection's addresses are a fact that is read.

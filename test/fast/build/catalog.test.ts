@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { flavourNames, loadBase, loadCompat, loadFlavours, loadRecipe } from '../../../tasks/lib/flavours/catalog.js';
+import { flavourNames, loadBase, loadCompat, loadFlavours, loadPublished, loadRecipe } from '../../../tasks/lib/flavours/catalog.js';
 import { chooseCompat } from '../../../tasks/build/compile/compiler.js';
 import { parseConfig } from '../../../tasks/build/configure/symbols.js';
 import { loadToolSet } from '../../../tasks/build/tools/load.js';
@@ -39,6 +39,13 @@ describe('the shipped data', () => {
       for (const patch of flavour.patches) expect([patch.git, patch.file, patch.url].filter(Boolean)).toHaveLength(1);
       if (flavour.kind === 'flavour') expect(flavour.base, flavour.name).toBeDefined();
     }
+  });
+
+  it('names only published recipes that exist, and each of them is named', async () => {
+    const named = new Set(flavours.flatMap(({ published }) => published));
+    for (const name of named) expect((await loadPublished(name)).name).toBe(name);
+    const there = readdirSync(join(patchesDir, 'published')).map((file) => file.replace(/\.yaml$/, ''));
+    expect([...named].sort()).toEqual(there.sort());
   });
 
   it('pins every compat patch by its digest, and each says GPL-2.0-only', async () => {

@@ -1,3 +1,5 @@
+import { cell } from './markdown.js';
+
 /** docs/GATEWAY-YAML.md's tables, from the JSON Schema. */
 
 interface Schema {
@@ -15,8 +17,6 @@ interface Schema {
   required?: string[];
   additionalProperties?: Schema | false;
 }
-
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
 function typeOf(schema: Schema): string {
   if (schema.anyOf) return schema.anyOf.filter(({ type }) => type !== 'null').map(typeOf).join(', or ');

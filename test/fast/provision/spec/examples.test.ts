@@ -9,9 +9,8 @@ import { packageRoot } from '../../../../tasks/lib/paths.js';
 import { gatewayJsonSchema } from '../../../../tasks/provision/spec/json-schema.js';
 import { loadSpec } from '../../../../tasks/provision/spec/load.js';
 import { toolWords } from '../../../../tasks/provision/spec/tools.js';
-import { referenceTables } from './reference.js';
 
-/** What the package ships about gateway.yaml is what the schema says. After a change: npx vitest run --project fast test/fast/provision/spec/documents.test.ts -u */
+/** The examples that the package ships. */
 
 const folder = join(packageRoot, 'templates/gateway');
 const flavours = (await loadFlavours()).filter(({ kind }) => kind === 'flavour').map(({ name }) => name);
@@ -37,24 +36,5 @@ describe.each(flavours)('the example of %s', (name) => {
     const validate = new Ajv({ strict: false }).compile(gatewayJsonSchema());
     validate(parse(await example(name)));
     expect(validate.errors).toBeNull();
-  });
-});
-
-describe('documents', () => {
-  it('gateway.schema.json is the schema', async () => {
-    await expect(`${JSON.stringify(gatewayJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(join(folder, 'gateway.schema.json'));
-  });
-  it("docs/GATEWAY-YAML.md has the schema's tables and the examples", async () => {
-    const path = join(packageRoot, 'docs/GATEWAY-YAML.md');
-    const first = async (name: string): Promise<string> => (await example(name)).split('\n')[1]?.replace(/^# /, '') ?? '';
-    const lines = await Promise.all(flavours.map(async (name) => `| ${name} | [templates/gateway/${name}.yaml](../templates/gateway/${name}.yaml) | ${await first(name)} |`));
-    const made: Record<string, string> = {
-      example: `\n\`\`\`yaml\n${(await example('nat-snat')).split('\n').slice(1).join('\n')}\`\`\`\n\n`,
-      examples: `\n| flavour | example | |\n|---|---|---|\n${lines.join('\n')}\n\n`,
-      reference: `\n${referenceTables(gatewayJsonSchema())}\n\n`,
-    };
-    const text = (await readFile(path, 'utf8')).replace(/(<!-- BEGIN (\w+) -->\n)[\s\S]*?(<!-- END \2 -->)/g, (_all, begin: string, name: string, end: string) => `${begin}${made[name] ?? ''}${end}`);
-    expect(text).toContain('## What is checked');
-    await expect(text).toMatchFileSnapshot(path);
   });
 });
