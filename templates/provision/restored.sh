@@ -2,15 +2,12 @@
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 export PATH
 release=$(uname -r)
-# Replacement modules have gone: the index names the distribution's own again.
-if grep -q '^updates/build-kernel/' "/lib/modules/$release/modules.dep" 2>/dev/null && [ ! -d "/lib/modules/$release/updates/build-kernel" ]; then
-    depmod -a
-    if [ -e /proc/sys/net/ipv4/vs/snat_guard ]; then
-        echo 0 >/proc/sys/net/ipv4/vs/snat_guard
-        ipvsadm -C 2>/dev/null
-        for module in /sys/module/ip_vs_*; do [ ! -e "$module/initstate" ] || rmmod "${module##*/}" 2>/dev/null; done
-        rmmod ip_vs 2>/dev/null
-    fi
+# The replacement module is still loaded, its file has gone: the distribution's own is the next one.
+if [ -e /proc/sys/net/ipv4/vs/snat_guard ] && [ ! -d "/lib/modules/$release/updates/build-kernel" ]; then
+    echo 0 >/proc/sys/net/ipv4/vs/snat_guard
+    ipvsadm -C 2>/dev/null
+    for module in /sys/module/ip_vs_*; do [ ! -e "$module/initstate" ] || rmmod "${module##*/}" 2>/dev/null; done
+    rmmod ip_vs 2>/dev/null
 fi
 # Early at a boot what is started comes by itself; only what systemd has read already is told anew, and not waited for.
 if [ "$BUILD_KERNEL_BOOTING" = yes ]; then

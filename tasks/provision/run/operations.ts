@@ -5,7 +5,7 @@ import type { BootPlan } from '../boot/types.js';
 
 /** One line of a run's index. */
 export interface Operation {
-  kind: 'file' | 'link' | 'absent' | 'initramfs';
+  kind: 'file' | 'link' | 'absent' | 'initramfs' | 'modules';
   path: string;
   /** Permission bits. */
   mode: number;
@@ -14,7 +14,7 @@ export interface Operation {
   /** hook: on the disk before anything else is touched. */
   phase: 'hook' | 'apply' | 'confirm';
   content?: string | { source: string; sha256: string; size: number };
-  /** initramfs: the program, and the release it is made for. */
+  /** initramfs: the program, and the release it is made for. modules: the release. */
   tool?: string;
   release?: string;
 }
@@ -66,6 +66,12 @@ function changesKernel(plan: Plan): boolean {
   return kernel !== undefined && plan.changes.some(({ path }) => path === kernel.image || path.startsWith(`/lib/modules/${kernel.release}/`));
 }
 
+/** Kernels whose modules change: depmod will write their indexes anew, at the next start of the gateway or by anybody's hand. */
+function changedModules(plan: Plan): Operation[] {
+  const releases = new Set(plan.changes.flatMap(({ path }) => /^\/lib\/modules\/([^/]+)\//.exec(path)?.[1] ?? []));
+  return [...releases].map((release) => ({ kind: 'modules', path: `/lib/modules/${release}`, mode: 0, before: 'kept', after: 'kept', phase: 'apply', release }));
+}
+
 /** The operations of a plan in the order in which they are carried out. */
 export function operationsOf(plan: Plan, boot?: BootPlan): Operation[] {
   const rank = ({ part }: Change): number => (part === HOOK_PART ? 0 : part === MENU_PART ? 2 : 1);
@@ -78,6 +84,7 @@ export function operationsOf(plan: Plan, boot?: BootPlan): Operation[] {
     initramfs && (changesKernel(plan) || initramfs.before === 'absent')
       ? [{ kind: 'initramfs', path: initramfs.path, mode: 0o600, before: initramfs.before, after: 'made', phase: 'apply', tool: initramfs.tool, release: initramfs.release }]
       : [];
-  const all = [...before, ...made, ...menu];
+  // The indexes are kept before the modules change, and given back when the modules are gone again.
+  const all = [...changedModules(plan), ...before, ...made, ...menu];
   return [...hook, ...all.filter(({ phase }) => phase === 'apply'), ...all.filter(({ phase }) => phase === 'confirm')];
 }

@@ -5,8 +5,9 @@
 #
 # index: tab-separated, in order:
 #   number kind path mode before after part block length phase
-# kind file|link|absent|initramfs; before, after: sha256, "link TARGET" or "absent"; content: file payload.PART from
-# block BLOCK of 4096 bytes, LENGTH bytes; phase hook|apply|confirm. undo: the same lines in reverse order.
+# kind file|link|absent|initramfs|modules; before, after: sha256, "link TARGET" or "absent"; content: file payload.PART
+# from block BLOCK of 4096 bytes, LENGTH bytes; phase hook|apply|confirm. undo: the same lines in reverse order.
+# modules: folder of a kernel's modules, whose indexes depmod writes; before all that changes the modules.
 set -u
 umask 077
 LC_ALL=C

@@ -44,6 +44,7 @@ lock() {
   word /proc/sys/kernel/random/boot_id
   ME=$$-$START-$(printf '%s' "$WORD" | tr -d -- -)-$(printf '%s' "$WHO" | tr -c 'A-Za-z0-9.@:_' _ | head -c 80)
   tries=${1:-1}
+  races=0
   while :; do
     walk
     if [ -z "$HOLDER" ]; then
@@ -58,6 +59,12 @@ lock() {
         return 0
       fi
       [ "$(readlink "$claim" 2>/dev/null)" != "$ME" ] || rm -f "$claim"
+      # Another had it and gave it back between two looks: nobody to name, and no reason to give up.
+      if [ -z "$HOLDER" ] && [ "$races" -lt 100 ] && ln -s "$ME" "$HOME_DIR/lock.$$" 2>/dev/null; then
+        rm -f "$HOME_DIR/lock.$$"
+        races=$((races + 1))
+        continue
+      fi
     fi
     tries=$((tries - 1))
     [ "$tries" -gt 0 ] || break

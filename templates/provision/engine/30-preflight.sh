@@ -73,6 +73,11 @@ preflight() {
           ;;
       esac
     fi
+    if [ "$kind" = modules ]; then
+      index_size "$target"
+      need "$HOME_DIR" "$INDEX_KIB"
+      continue
+    fi
     look "$target"
     [ "$S" = "$before" ] || [ "$S" = "$after" ] || fail "$CHANGED" "changed since the plan was made: $path"
     need "$ANCESTOR" $(((length + 4095) / 4096 * 4 + 4))

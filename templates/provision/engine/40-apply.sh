@@ -9,9 +9,13 @@ back_up() {
   mkdir -p "$RUN/old" || return 1
   while IFS=$TAB read -r n kind path mode before after part block length phase <&3; do
     [ "$phase" != confirm ] || continue
+    target=$ROOT$path
+    if [ "$kind" = modules ]; then
+      keep_indexes || return 1
+      continue
+    fi
     case $before in absent | link\ *) continue ;; esac
     [ ! -e "$RUN/old/$n" ] || continue
-    target=$ROOT$path
     cp -a "$target" "$RUN/old/$n.new" || return 1
     look "$RUN/old/$n.new"
     [ "$S" = "$before" ] || fail "$CHANGED" "changed since the plan was made: $path"
@@ -63,7 +67,7 @@ operations() {
   # Counted in this boot only: after a power cut the disk may hold less than was counted.
   case $WORD in *" $BOOT_ID") done_to=${WORD%% *} ;; *) done_to=0 ;; esac
   while IFS=$TAB read -r n kind path mode before after part block length phase <&3; do
-    [ "$phase" = "$1" ] && [ "$n" -gt "$done_to" ] || continue
+    [ "$phase" = "$1" ] && [ "$n" -gt "$done_to" ] && [ "$kind" != modules ] || continue
     if [ "$before" != absent ] || [ -e "$ROOT$path" ] || [ -L "$ROOT$path" ]; then
       look "$ROOT$path"
       if [ "$kind" != initramfs ]; then

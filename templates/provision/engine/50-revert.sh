@@ -3,6 +3,8 @@
 # What somebody else wrote over our change is kept.
 keep_foreign() {
   case $kind in initramfs) return 0 ;; esac
+  # Written anew by depmod, by whom so ever it was called.
+  case $path in /lib/modules/*/modules.*) return 0 ;; esac
   # A power cut may leave a new file half written; what replaces another was on the disk before it got its name.
   [ "$before" != absent ] || [ ! -e "$RUN/unfinished" ] || return 0
   [ "$S" != "$after" ] && [ "$S" != "$before" ] && [ "$S" != absent ] || return 0
@@ -29,20 +31,29 @@ restore_file() {
     fi
   fi
   [ -d "${target%/*}" ] || make_folder "${target%/*}" || return 1
-  if cp -a "$RUN/old/$n" "$beside"; then
+  copy_back "$RUN/old/$n" "$target"
+}
+
+# copy_back FROM PATH: by way of $beside.
+copy_back() {
+  if cp -a "$1" "$beside"; then
     settle "$beside"
-    replace "$beside" "$target"
+    replace "$beside" "$2"
   else
     # No room for a second copy: over the one that is there, which the state says is being taken back.
     rm -f "$beside"
-    say "no room beside $path: written in place"
-    cp -a "$RUN/old/$n" "$target"
+    say "no room beside $2: written in place"
+    cp -a "$1" "$2"
   fi
 }
 
 undo() {
   target=$ROOT$path
   beside=${target%/*}/.build-kernel.$n~
+  if [ "$kind" = modules ]; then
+    give_indexes_back
+    return
+  fi
   if [ "$before" = absent ] && [ ! -e "$target" ] && [ ! -L "$target" ]; then return 0; fi
   look "$target"
   [ "$S" != "$before" ] || [ "$before" = "$after" ] || return 0

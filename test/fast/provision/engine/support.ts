@@ -23,7 +23,7 @@ export interface Shell {
 export function busybox(scratch: string): Shell {
   const path = join(scratch, 'applets');
   mkdirSync(path);
-  for (const name of ['sh', 'cat', 'chmod', 'chown', 'cp', 'cut', 'date', 'dd', 'df', 'head', 'id', 'kill', 'ln', 'mkdir', 'mv', 'od', 'printf', 'readlink', 'rm', 'rmdir', 'sha256sum', 'sleep', 'sort', 'stat', 'sync', 'tail', 'touch', 'tr', 'wc']) {
+  for (const name of ['sh', 'cat', 'chmod', 'chown', 'cp', 'cut', 'date', 'dd', 'df', 'du', 'head', 'id', 'kill', 'ln', 'mkdir', 'mv', 'od', 'printf', 'readlink', 'rm', 'rmdir', 'sha256sum', 'sleep', 'sort', 'stat', 'sync', 'tail', 'touch', 'tr', 'wc']) {
     symlinkSync('/usr/bin/busybox', join(path, name));
   }
   return { name: 'busybox', argv: [join(path, 'sh')], path };
@@ -119,6 +119,15 @@ export class Host {
     });
   }
 
+  /** What depmod does, by whoever it is called: other bytes, further files; cut off, half of one. */
+  depmod(): void {
+    const folder = join(this.root, MODULES);
+    if (readdirSync(folder).length === 0) return;
+    for (const [name, text] of [['modules.dep', 'updates/build-kernel/ip_vs.ko:\n'], ['modules.alias.bin', 'made anew'], ['modules.symbols.bin', 'new'], ['modules.dep.4711.12.13', 'half']] as const) {
+      writeFileSync(join(folder, name), text);
+    }
+  }
+
   /** Everything but the engine's own folder: kind, mode, time, content. */
   snapshot(): Record<string, string> {
     const found: Record<string, string> = {};
@@ -145,6 +154,9 @@ export class Host {
   }
 }
 
+/** Of a kernel that is there already. */
+export const MODULES = 'lib/modules/2.6.32-stock';
+
 const FILES: Readonly<Record<string, string>> = {
   'etc/sysctl.conf': 'net.ipv4.ip_forward = 0\n',
   'etc/keepalived.conf': 'global_defs {\n}\n',
@@ -152,6 +164,9 @@ const FILES: Readonly<Record<string, string>> = {
   'etc/old.conf': 'old\n',
   'boot/grub/menu.lst': 'default 0\ntitle stock\n',
   "etc/it's a file; $(touch x).conf": 'odd\n',
+  [`${MODULES}/kernel/ip_vs.ko`]: 'the distribution’s',
+  [`${MODULES}/modules.dep`]: 'kernel/ip_vs.ko:\n',
+  [`${MODULES}/modules.alias.bin`]: 'alias',
 };
 
 const file = (path: string, content: string, part: string, was?: string, extra: Partial<Change> = {}): Change => ({
@@ -181,6 +196,7 @@ export function changes(): Change[] {
     { path: '/etc/choice.conf', kind: 'link', action: 'change', part: 'services', why: 'test', to: 'new choice.conf', before: 'link old.conf', after: 'link new choice.conf' },
     { path: '/etc/rc3.d/S90gateway', kind: 'link', action: 'create', part: 'services', why: 'test', to: '../../etc/build-kernel/gateway', before: 'absent', after: 'link ../../etc/build-kernel/gateway' },
     { path: '/etc/old.conf', kind: 'absent', action: 'remove', part: 'services', why: 'test', before: sha256(FILES['etc/old.conf'] ?? ''), after: 'absent' },
+    file(`${MODULES}/updates/build-kernel/ip_vs.ko`, 'ours', 'kernel'),
     file('etc/init.d/build-kernel-boot', '#!/bin/sh\n', HOOK_PART, undefined, { mode: 0o755 }),
   ];
 }

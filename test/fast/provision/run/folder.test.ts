@@ -83,6 +83,15 @@ describe('a bundle', () => {
     ]);
   });
 
+  it('keeps the indexes of every kernel whose modules change, before they do', () => {
+    const operations = operationsOf(plan());
+    const first = operations.findIndex(({ path, kind }) => kind === 'file' && path.startsWith('/lib/modules/'));
+    const kept = operations.filter(({ kind }) => kind === 'modules');
+    expect(kept.length).toBeGreaterThan(0);
+    for (const { path, release } of kept) expect(path).toBe(`/lib/modules/${release ?? ''}`);
+    expect(operations.slice(0, first).filter(({ kind }) => kind === 'modules')).toEqual(kept);
+  });
+
   it.each(['/etc/a\nb', '/etc/a\tb', '/etc/a\\b', 'etc/a', '/etc/../a', '/etc//a', '/etc/a/'])('refuses the path %j', (path) => {
     const [first] = created();
     expect(() => operationsOf(plan([{ ...(first as Change), path }]))).toThrow('cannot be provisioned');
