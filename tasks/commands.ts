@@ -194,21 +194,21 @@ const imageCommand = command(
   .addHelpText('after', examples(['image gateway.yaml -o gw.qcow2 --authorized-keys ~/.ssh/id_ed25519.pub', 'image gateway.yaml -o appliance', 'image gateway.yaml -o gw.tar --kind oci']));
 addImageOptions(imageCommand);
 
-command('verify-artifact <folder>', 'check every file of an artifact or image folder against its manifest and SHA256SUMS, and a signature', [], async (io, [folder], options) => {
+command('verify-artifact <path>', 'check every file of an artifact or image against its manifest and list of sums, and a signature', [], async (io, [path], options) => {
   const { verifyArtifactCommand } = await import('./artifact/verify.js');
-  await verifyArtifactCommand(io, String(folder), { keyring: options['keyring'] as string | undefined, allowedSigners: options['allowedSigners'] as string | undefined });
+  await verifyArtifactCommand(io, String(path), { keyring: options['keyring'] as string | undefined, allowedSigners: options['allowedSigners'] as string | undefined });
 })
-  .option('--keyring <file>', 'OpenPGP public keys: SHA256SUMS.asc must be by one of them')
-  .option('--allowed-signers <file>', "ssh's allowed_signers: SHA256SUMS.sig must be by one of them")
-  .addHelpText('after', examples(['verify-artifact artifacts/dsnat-220', 'verify-artifact artifacts/nat-snat --allowed-signers signers']));
+  .option('--keyring <file>', 'OpenPGP public keys: the signature (SHA256SUMS.asc, NAME.sha256.asc) must be by one of them')
+  .option('--allowed-signers <file>', "ssh's allowed_signers: the signature (SHA256SUMS.sig, NAME.sha256.sig) must be by one of them")
+  .addHelpText('after', examples(['verify-artifact artifacts/dsnat-220', 'verify-artifact gw.qcow2', 'verify-artifact artifacts/nat-snat --allowed-signers signers']));
 
-command('sign <folder>', 'sign SHA256SUMS of an artifact or image folder', [], async (io, [folder], options) => {
+command('sign <path>', 'sign the list of sums of an artifact or image, which covers every file of it', [], async (io, [path], options) => {
   const { sign } = await import('./artifact/sign.js');
-  await sign(io, String(folder), { gpgKey: options['gpgKey'] as string | undefined, sshKey: options['sshKey'] as string | undefined });
+  await sign(io, String(path), { gpgKey: options['gpgKey'] as string | undefined, sshKey: options['sshKey'] as string | undefined });
 })
   .option('--gpg-key <key>', "a key of gpg's keyring")
   .option('--ssh-key <file>', 'an ssh private key')
-  .addHelpText('after', examples(['sign artifacts/nat-snat --ssh-key ~/.ssh/id_ed25519']));
+  .addHelpText('after', examples(['sign artifacts/nat-snat --ssh-key ~/.ssh/id_ed25519', 'sign gw.qcow2 --gpg-key ops@example.net']));
 
 command('source <artifact>', 'pack the complete corresponding source of an artifact, as the GPL asks', ['places', 'sources'], async (io, [artifact], options) => {
   const { source } = await import('./build/commands/source.js');

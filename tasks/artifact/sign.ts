@@ -3,10 +3,11 @@ import { ExpectedError } from '../lib/errors.js';
 import { run } from '../lib/exec.js';
 import { exists, remove } from '../lib/files.js';
 import type { Io } from '../lib/io.js';
-import { GPG_SIGNATURE, SSH_SIGNATURE, SUMS_NAME } from '../lib/supply/names.js';
+import { gpgSignature, sshSignature } from '../lib/supply/names.js';
+import { sealed } from '../lib/supply/sums.js';
 import { SSH_NAMESPACE } from './signatures.js';
 
-/** `build-kernel sign FOLDER`: a detached signature of SHA256SUMS, which covers every file of the folder. */
+/** `build-kernel sign PATH`: a detached signature of the list of sums, which covers every file of an artifact or image. */
 
 export interface SignOptions {
   /** Key of gpg's own keyring: fingerprint, id or address. */
@@ -17,22 +18,23 @@ export interface SignOptions {
 
 /**
  * @returns path of the signature
- * @throws ExpectedError usage (no SHA256SUMS, no key or two), environment (gpg or ssh-keygen is missing), trust (the program refused the key)
+ * @throws ExpectedError usage (no list of sums, no key or two), environment (gpg or ssh-keygen is missing), trust (the program refused the key)
  */
-export async function sign(io: Io, folder: string, { gpgKey, sshKey }: SignOptions): Promise<void> {
-  const sums = join(resolve(folder), SUMS_NAME);
+export async function sign(io: Io, path: string, { gpgKey, sshKey }: SignOptions): Promise<void> {
+  const { folder, sums: list } = await sealed(path);
+  const sums = join(folder, list);
   if (!(await exists(sums))) {
-    throw new ExpectedError({ code: 'usage', what: `${folder} has no ${SUMS_NAME}.`, fix: 'Name an artifact or image folder that build-kernel wrote.' });
+    throw new ExpectedError({ code: 'usage', what: `${path} has no ${list}.`, fix: 'Name an artifact or image that build-kernel wrote.' });
   }
   if ((gpgKey === undefined) === (sshKey === undefined)) {
     throw new ExpectedError({ code: 'usage', what: 'A signature is made with one key.', fix: 'Give --gpg-key KEY or --ssh-key FILE.' });
   }
-  const signature = join(resolve(folder), gpgKey === undefined ? SSH_SIGNATURE : GPG_SIGNATURE);
+  const signature = (gpgKey === undefined ? sshSignature : gpgSignature)(sums);
   await remove(signature);
-  const fail = { code: 'trust' as const, what: `${SUMS_NAME} could not be signed.`, fix: 'Check that the key exists and can be used without a question (an agent, or a key without a pass phrase).' };
+  const fail = { code: 'trust' as const, what: `${list} could not be signed.`, fix: 'Check that the key exists and can be used without a question (an agent, or a key without a pass phrase).' };
   if (gpgKey !== undefined) await run(['gpg', '--batch', '--yes', '--local-user', gpgKey, '--armor', '--detach-sign', '--output', signature, sums], { fail });
   // ssh-keygen writes FILE.sig beside the file.
   else if (sshKey !== undefined) await run(['ssh-keygen', '-q', '-Y', 'sign', '-f', resolve(sshKey), '-n', SSH_NAMESPACE, sums], { fail });
   io.result({ signature });
-  io.print(`${signature}\nCheck it: build-kernel verify-artifact ${folder} ${gpgKey === undefined ? '--allowed-signers FILE' : '--keyring FILE'}`);
+  io.print(`${signature}\nCheck it: build-kernel verify-artifact ${path} ${gpgKey === undefined ? '--allowed-signers FILE' : '--keyring FILE'}`);
 }

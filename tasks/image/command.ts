@@ -12,9 +12,9 @@ import { withLock } from '../lib/lock.js';
 import { StageLog } from '../lib/log.js';
 import { defaultCacheDir } from '../lib/paths.js';
 import { loadLicences } from '../lib/supply/licences.js';
-import { SBOM_NAME } from '../lib/supply/names.js';
+import { besideImage, SBOM_NAME } from '../lib/supply/names.js';
 import { artifactSbom, type ImageContents } from '../lib/supply/sbom.js';
-import { writeSums } from '../lib/supply/sums.js';
+import { sealedFile, sealedFolder, writeSums } from '../lib/supply/sums.js';
 import { runStages, type StageProgress } from '../lib/ui/stages.js';
 import { makeAppliance, APPLIANCE_APPEND } from './appliance/make.js';
 import { makeDisk } from './disk/make.js';
@@ -110,11 +110,6 @@ async function oci<S extends ImageSource>({ source, options, scratch, log }: Wor
   return { files: [file], packages: [], append: '' };
 }
 
-/** Where the manifest and its companions of an image stand. */
-function companions(output: string, kind: ImageOptions['kind']): { manifest: string; sbom: string } {
-  return kind === 'appliance' ? { manifest: join(output, IMAGE_MANIFEST), sbom: join(output, SBOM_NAME) } : { manifest: `${output}.json`, sbom: `${output}.cdx.json` };
-}
-
 async function finish<S extends ImageSource>({ source, options, scratch }: Work<S>, made: Made, gatewayFile: string, verified: boolean): Promise<ImageManifest> {
   const { manifest } = source.artifact;
   const files = await describeFiles(made.files);
@@ -130,22 +125,23 @@ async function finish<S extends ImageSource>({ source, options, scratch }: Work<
     append: made.append,
   };
   const part = join(scratch, 'out', basename(resolve(options.output)));
-  const at = companions(part, options.kind);
+  const at = options.kind === 'appliance' ? { manifest: join(part, IMAGE_MANIFEST), sbom: join(part, SBOM_NAME) } : besideImage(part);
   const { id, codename } = await distribution();
   await writeAtomic(at.sbom, `${artifactSbom(manifest, await loadLicences(), { name: basename(options.output), files, packages: made.packages, ...(made.packages.length > 0 ? { distribution: { id, codename } } : {}) })}\n`);
   await writeImageManifest(at.manifest, image);
-  if (options.kind === 'appliance') await writeSums(part);
-  else await writeAtomic(`${part}.sha256`, files.map(({ name, sha256: digest }) => `${digest}  ${name}\n`).join(''));
+  await writeSums(options.kind === 'appliance' ? sealedFolder(part) : sealedFile(part));
   return image;
 }
 
 /** Puts what is whole in the place of what stood there. */
 async function deliver(scratch: string, output: string, kind: ImageOptions['kind']): Promise<void> {
   const part = join(scratch, 'out', basename(output));
-  const pieces = kind === 'appliance' ? [''] : ['', '.json', '.cdx.json', '.sha256'];
-  for (const piece of pieces) {
+  const from = besideImage(part);
+  const to = besideImage(output);
+  const pieces = [[part, output], ...(kind === 'appliance' ? [] : [[from.manifest, to.manifest], [from.sbom, to.sbom], [from.sums, to.sums]])] as const;
+  for (const [made, there] of pieces) {
     if (kind === 'appliance' && (await exists(output))) await rename(output, `${output}.old`);
-    await rename(`${part}${piece}`, `${output}${piece}`);
+    await rename(made, there);
     if (kind === 'appliance') await remove(`${output}.old`);
   }
 }

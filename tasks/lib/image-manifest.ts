@@ -1,10 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { sha256File } from './digest.js';
 import { ExpectedError } from './errors.js';
-import { writeAtomic } from './files.js';
+import { exists, writeAtomic } from './files.js';
 import { sha256Hex } from './sources.js';
+import { besideImage } from './supply/names.js';
+import { checkSums, sealed } from './supply/sums.js';
 
 /** What an image is, beside it: NAME.json for a file, image.json in an appliance's folder. Nothing in it changes from run to run. */
 
@@ -36,10 +38,36 @@ export async function writeImageManifest(path: string, manifest: ImageManifest):
   await writeAtomic(path, `${JSON.stringify(imageManifestSchema.parse(manifest), null, 2)}\n`);
 }
 
+async function read(path: string): Promise<ImageManifest | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const parsed = imageManifestSchema.safeParse(text === '' ? undefined : JSON.parse(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
 /** @throws ExpectedError package: not the manifest of an appliance */
 export async function readApplianceManifest(folder: string): Promise<ImageManifest> {
-  const text = await readFile(join(folder, IMAGE_MANIFEST), 'utf8').catch(() => '');
-  const parsed = imageManifestSchema.safeParse(text === '' ? undefined : JSON.parse(text));
-  if (!parsed.success || parsed.data.kind !== 'appliance') throw new ExpectedError({ code: 'package', what: `${folder} holds no appliance.`, fix: 'Make one: build-kernel image gateway.yaml --kind appliance -o FOLDER.' });
-  return parsed.data;
+  const manifest = await read(join(folder, IMAGE_MANIFEST));
+  if (manifest?.kind !== 'appliance') throw new ExpectedError({ code: 'package', what: `${folder} holds no appliance.`, fix: 'Make one: build-kernel image gateway.yaml --kind appliance -o FOLDER.' });
+  return manifest;
+}
+
+/**
+ * Every file of an image against its manifest and its list of sums.
+ * @param path folder of an appliance, or the file of a disk or archive
+ * @throws ExpectedError package: no image, or not as it was made
+ */
+export async function verifyImageFiles(path: string): Promise<ImageManifest> {
+  const of = await sealed(path);
+  const at = of.names ? besideImage(resolve(path)).manifest : join(of.folder, IMAGE_MANIFEST);
+  const manifest = await read(at);
+  if (!manifest) throw new ExpectedError({ code: 'package', what: `${path} is no image: ${(await exists(at)) ? `${at} is not its manifest` : `it has no ${at}`}.`, fix: 'Name what build-kernel image wrote, with the files beside it.' });
+  const problems = (await checkSums(of)) ?? [`${of.sums}: missing`];
+  const named = new Set(problems.map((problem) => problem.split(':')[0]));
+  for (const { name, sha256, size } of manifest.files) {
+    if (named.has(name)) continue;
+    const file = join(of.folder, name);
+    if ((await stat(file).catch(() => undefined))?.size !== size || (await sha256File(file)) !== sha256) problems.push(`${name}: not what the manifest says`);
+  }
+  if (problems.length > 0) throw new ExpectedError({ code: 'package', what: `The image ${basename(path)} is not what its manifest says.`, why: problems.join('\n'), fix: 'Copy it again from where it was made, or make it again.' });
+  return manifest;
 }

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { sha256File } from './digest.js';
 import { ExpectedError, errno } from './errors.js';
 import { sha256Hex } from './sources.js';
-import { GPG_SIGNATURE, SBOM_NAME, SSH_SIGNATURE, SUMS_NAME } from './supply/names.js';
-import { checkSums } from './supply/sums.js';
+import { gpgSignature, SBOM_NAME, sshSignature, SUMS_NAME } from './supply/names.js';
+import { checkSums, sealedFolder } from './supply/sums.js';
 
 /** manifest.json of an artifact folder: what it holds and everything that went in. Verify, provision and image read it. */
 
@@ -176,11 +176,11 @@ export async function verifyArtifact(dir: string): Promise<Manifest> {
     else if (info.size !== size) problems.push(`${name}: ${String(info.size)} bytes, the manifest says ${String(size)}`);
     else if ((await sha256File(join(dir, name))) !== sha256) problems.push(`${name}: its sha256 is not the manifest's`);
   }
-  const named = new Set([MANIFEST_NAME, SBOM_NAME, SUMS_NAME, GPG_SIGNATURE, SSH_SIGNATURE, ...manifest.files.map(({ name }) => name)]);
+  const named = new Set([MANIFEST_NAME, SBOM_NAME, SUMS_NAME, gpgSignature(SUMS_NAME), sshSignature(SUMS_NAME), ...manifest.files.map(({ name }) => name)]);
   for (const name of await readdir(dir)) if (!named.has(name)) problems.push(`${name}: not in the manifest`);
   // SHA256SUMS also covers the manifest and the bill of materials. Files of the manifest were named above already.
   const listed = new Set(manifest.files.map(({ name }) => name));
-  for (const problem of (await checkSums(dir)) ?? []) if (!listed.has(problem.split(':')[0] ?? '')) problems.push(problem);
+  for (const problem of (await checkSums(sealedFolder(dir))) ?? []) if (!listed.has(problem.split(':')[0] ?? '')) problems.push(problem);
   if (problems.length > 0) {
     throw new ExpectedError({
       code: 'package',

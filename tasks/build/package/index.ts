@@ -8,7 +8,7 @@ import { MANIFEST_NAME, type FileKind, type Manifest, type ManifestFile } from '
 import { loadLicences } from '../../lib/supply/licences.js';
 import { SBOM_NAME } from '../../lib/supply/names.js';
 import { artifactSbom } from '../../lib/supply/sbom.js';
-import { writeSums } from '../../lib/supply/sums.js';
+import { sealedFolder, writeSums } from '../../lib/supply/sums.js';
 import type { CompileOutput, ToolsOutput } from '../types.js';
 import { buildManifest, type ManifestParts } from './manifest.js';
 import { requireSafe } from './names.js';
@@ -149,7 +149,7 @@ export async function packageArtifact(input: PackageInput): Promise<PackageOutpu
     for (const { path } of made) await moveInto(path, join(folder, basename(path)));
     await writeAtomic(join(folder, MANIFEST_NAME), `${JSON.stringify(manifest, null, 2)}\n`);
     await writeAtomic(join(folder, SBOM_NAME), `${artifactSbom(manifest, await loadLicences())}\n`);
-    await writeSums(folder);
+    await writeSums(sealedFolder(folder));
   });
   await remove(work);
   return { dir: out, files: manifest.files, manifest };

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { checkSums } from '../../lib/supply/sums.js';
+import { checkSums, sealedFolder } from '../../lib/supply/sums.js';
 import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
 import { readApplianceManifest } from '../../lib/image-manifest.js';
@@ -24,7 +24,7 @@ export interface ApplianceSystem {
 export async function systemFromAppliance(folder: string, traffic: string, scratch: string, log?: StageLog): Promise<ApplianceSystem> {
   const dir = resolve(folder);
   const manifest = await readApplianceManifest(dir);
-  const problems = (await checkSums(dir)) ?? ['it has no SHA256SUMS'];
+  const problems = (await checkSums(sealedFolder(dir))) ?? ['it has no SHA256SUMS'];
   if (problems.length > 0) throw new ExpectedError({ code: 'package', what: `The appliance ${folder} is not what its SHA256SUMS says.`, why: problems.join('\n'), fix: 'Copy it again, or make it again.' });
   const initramfs = join(dir, 'initramfs.img');
   const { stdout } = await run(['sh', '-c', 'gzip -dc "$1" | cpio -t --quiet', 'sh', initramfs], { log });

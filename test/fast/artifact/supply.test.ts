@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { Version } from '@cyclonedx/cyclonedx-library/Spec';
 import { JsonStrictValidator } from '@cyclonedx/cyclonedx-library/Validation';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeFiles, writeImageManifest } from '../../../tasks/lib/image-manifest.js';
+import { sealedFile, writeSums } from '../../../tasks/lib/supply/sums.js';
 import { cli, scratch, type CliResult } from '../../support/cli.js';
 import { shapeData, type ShapeData } from '../../support/shape-flavour.js';
 
@@ -71,7 +73,7 @@ describe('signatures', () => {
     appendFileSync(join(copy, 'SHA256SUMS'), '\n');
     expect(failure(await run('verify-artifact', copy, '--allowed-signers', join(dir, 'one.signers'), '--json')).what).toContain('not good');
     const unsigned = await run('verify-artifact', artifact, '--allowed-signers', join(dir, 'one.signers'), '--json');
-    expect(failure(unsigned)).toMatchObject({ code: 'trust', what: expect.stringContaining('has no signature') as unknown });
+    expect(failure(unsigned)).toMatchObject({ code: 'trust', what: expect.stringContaining('no signature') as unknown });
   });
 
   it('by an OpenPGP key: good, and by another key', async () => {
@@ -92,6 +94,28 @@ describe('signatures', () => {
     expect(signed.stderr).toBe('');
     expect((await run('verify-artifact', copy, '--keyring', join(dir, '0.asc'))).stdout).toMatch(/Signed by OpenPGP key [0-9A-F]{40}/);
     expect(failure(await run('verify-artifact', copy, '--keyring', join(dir, '1.asc'), '--json')).code).toBe('trust');
+  });
+
+  it('of an image that is one file: it and what is beside it', async () => {
+    const image = join(dir, 'gw.img');
+    writeFileSync(image, 'a disk');
+    writeFileSync(join(dir, 'gw.img.cdx.json'), '{}');
+    await writeImageManifest(join(dir, 'gw.img.json'), { schema: 1, kind: 'disk', host: 'gw1', flavour: 'nat-snat', release: '6.1', inputs: { gateway: '0'.repeat(64), artifact: {} }, files: await describeFiles([image]), verified: true, append: '' });
+    expect(failure(await run('verify-artifact', image, '--json')).why).toContain('gw.img.sha256: missing');
+    await writeSums(sealedFile(image));
+    expect((await run('sign', image, '--ssh-key', join(dir, 'one'))).status).toBe(0);
+    const good = await run('verify-artifact', image, '--allowed-signers', join(dir, 'one.signers'));
+    expect(good.stdout).toMatch(/disk gw1, nat-snat 6\.1: 1 file as the manifest says\.\nSigned by ssh key of one@example\.org/);
+    for (const name of ['gw.img', 'gw.img.json', 'gw.img.cdx.json']) {
+      const was = readFileSync(join(dir, name));
+      appendFileSync(join(dir, name), ' ');
+      const changed = await run('verify-artifact', image, '--json');
+      expect(changed.status, name).toBe(11);
+      expect(failure(changed).why, name).toContain(name);
+      writeFileSync(join(dir, name), was);
+    }
+    expect(failure(await run('verify-artifact', join(dir, 'one'), '--json')).what).toContain('is no image');
+    expect(failure(await run('verify-artifact', join(dir, 'nothing'), '--json')).code).toBe('usage');
   });
 
   it('want one key', async () => {

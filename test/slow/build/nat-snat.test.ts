@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSymvers } from '../../../tasks/build/modules/check.js';
 import { readManifest, verifyArtifact } from '../../../tasks/lib/manifest.js';
+import { machineCache as env } from '../../support/artifacts.js';
 import { cli, scratch, type CliResult } from '../../support/cli.js';
 import { sha256Of } from '../../support/shape-flavour.js';
 
@@ -12,8 +13,6 @@ import { sha256Of } from '../../support/shape-flavour.js';
 const dir = scratch('nat-snat');
 const output = (...argv: [string, ...string[]]): string => execFileSync(argv[0], argv.slice(1), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 const hasKernel = output('sh', '-c', 'apt-cache depends linux-headers-amd64 2>/dev/null || true').includes('linux-headers-6.1.');
-// The cache of the machine: the source package is 140 MB.
-const env: Record<string, string> = process.env['BUILD_KERNEL_CACHE'] ? { BUILD_KERNEL_CACHE: process.env['BUILD_KERNEL_CACHE'] } : {};
 const FOLDER = 'net/netfilter/ipvs';
 
 interface BuildJson {
