@@ -17,7 +17,7 @@ export function holds(expect: Effect['expect'], output: string): boolean {
 export function inWords(expect: Effect['expect']): string {
   if ('equals' in expect) return expect.equals === '' ? 'nothing' : expect.equals.trim();
   if ('matches' in expect) return `a match of /${expect.matches}/`;
-  if ('oneOf' in expect) return `one of ${expect.oneOf.map((one) => one.trim()).join(', ')}`;
+  if ('oneOf' in expect) return expect.oneOf.map((one) => one.trim() || 'nothing').join(' or ');
   return `the line${expect.lines.length === 1 ? '' : 's'} ${expect.lines.map(folded).join(' | ')}`;
 }
 

@@ -28,14 +28,18 @@ export function wordsOf(gateway: Gateway): Words {
 
 const after = (words: readonly string[], flag: string): string | undefined => (words.includes(flag) ? words[words.indexOf(flag) + 1] : undefined);
 
-/** A service or a real server as ipvsadm -ln lists it: "TCP 0.0.0.0:0", "-> 203.0.113.100:0"; undefined for other words. */
+/** A service or a real server of one as the probe lists it: "TCP 0.0.0.0:0", "TCP 0.0.0.0:0 -> 203.0.113.100:0"; undefined for other words. */
 function listedAs({ add }: Step): string | undefined {
-  if (add.includes('-A')) {
-    for (const [kind, flag] of [['TCP', '-t'], ['UDP', '-u'], ['FWM', '-f']] as const) if (after(add, flag) !== undefined) return `${kind} ${after(add, flag) ?? ''}`;
-  }
+  const [kind, flag] = ([['TCP', '-t'], ['UDP', '-u'], ['FWM', '-f']] as const).find(([, each]) => after(add, each) !== undefined) ?? [];
+  if (flag === undefined) return undefined;
+  const service = `${kind ?? ''} ${after(add, flag) ?? ''}`;
+  if (add.includes('-A')) return service;
   const server = add.includes('-a') ? after(add, '-r') : undefined;
-  return server === undefined ? undefined : `-> ${server}`;
+  return server === undefined ? undefined : `${service} -> ${server}`;
 }
+
+/** Prints those lines: a real server with the service that it belongs to, which ipvsadm lists above it. */
+const LISTING = `${PROBE_PATH}; service=; ipvsadm -ln 2>&1 | while read -r kind name rest; do case $kind in '->') echo "$service -> $name" ;; *) service="$kind $name"; echo "$service" ;; esac; done`;
 
 /** What IPVS must list, whoever sets it up. Real servers that keepalived looks at may be out of order: only services are claimed then. */
 function listed(gateway: Gateway): string[] {
@@ -56,7 +60,7 @@ export function rules({ gateway, words }: Context): Part {
     { id: 'gateway', part: 'rules', claim: 'the gateway is started', probe: `set -- $(${ETC}/gateway status 2>/dev/null); echo "$1 $2"`, expect: { equals: 'gateway running' } },
     ...(expected.length === 0
       ? []
-      : [{ id: 'rules ipvs', part: 'rules', claim: `IPVS has ${String(expected.length)} services and real servers of the gateway`, probe: `${PROBE_PATH}; ipvsadm -ln 2>&1 | while read -r kind name rest; do echo "$kind $name"; done`, expect: { lines: expected } }]),
+      : [{ id: 'rules ipvs', part: 'rules', claim: `IPVS has ${String(expected.length)} services and real servers of the gateway`, probe: LISTING, expect: { lines: expected } }]),
     ...(pools.length === 0
       ? []
       : [{ id: 'rules pools', part: 'rules', claim: `IPVS has the ${String(pools.length)} public addresses of the pools`, probe: `${PROBE_PATH}; ipvsadm -G 2>&1 | while read -r line; do for word in $line; do echo "$word"; done; done`, expect: { lines: pools } }]),

@@ -105,6 +105,12 @@ describe('nat-snat on Debian 12', () => {
     desired = await desire(spec, debian, nat);
   });
 
+  it('claims each address of a pool for each service that has it', () => {
+    const listing = desired.effects.find(({ id }) => id === 'rules ipvs');
+    const lines = listing && 'lines' in listing.expect ? listing.expect.lines : [];
+    expect(lines).toEqual(expect.arrayContaining(['TCP 0.0.0.0:0 -> 203.0.113.100:0', 'UDP 0.0.0.0:0 -> 203.0.113.100:0']));
+  });
+
   it('brings modules, no kernel, and uses the host’s ipvsadm', () => {
     expect(desired.kernel).toMatchObject({ kind: 'modules', release: CURRENT });
     expect(at(desired, `/lib/modules/${CURRENT}/updates/build-kernel/ip_vs.ko`)).toBeDefined();
