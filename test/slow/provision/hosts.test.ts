@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostsContext } from '../../support/hosts/context.js';
-import { debianImage } from '../../support/hosts/debian.js';
 import { el6Image } from '../../support/hosts/el6.js';
 import { startHost, type Host } from '../../support/hosts/host.js';
 import { distributionSystem } from '../../support/hosts/systems.js';
 import { scratch } from '../../support/cli.js';
 
-/** The hosts that provisioning is tested on: they boot by their own boot loaders, and choose an entry as an operator's would. */
+/** The EL6-like host that provisioning is tested on: it boots by its own boot loader, and chooses an entry as an operator's would. */
 
 const dir = scratch('hosts');
 const context = hostsContext(dir);
@@ -60,38 +59,5 @@ sync; mv new grub.conf; sync`,
     expect(host.running).toBe(false);
     await host.start();
     expect((await host.run('cat /root/kept')).stdout).toBe('kept');
-  });
-});
-
-describe.skipIf(process.getuid?.() !== 0)('a Debian host behind GRUB 2', () => {
-  let host: Host;
-  beforeAll(async () => {
-    const image = await debianImage(context);
-    host = await startHost({ name: 'gw2', image, folder: join(dir, 'gw2') });
-  }, 3_600_000);
-  afterAll(async () => {
-    await host.stop();
-  });
-
-  it('comes up whole, with what a gateway needs', async () => {
-    const { stdout } = await host.run('systemctl is-system-running --wait; systemctl --failed --no-legend; for p in ipvsadm keepalived iptables nft ethtool grub-reboot; do command -v $p || echo no $p; done', { ok: [0, 1], timeout: 600_000 });
-    expect(stdout).toMatch(/^running$/m);
-    expect(stdout).not.toContain('no ');
-  });
-
-  it('boots an entry once by grub-reboot', async () => {
-    await host.run(
-      `set -e
-sed -i 's/^GRUB_DEFAULT=.*/GRUB_DEFAULT=saved/' /etc/default/grub
-sed -n '/^menuentry/,/^}/p' /boot/grub/grub.cfg | sed "s/^menuentry '[^']*'/menuentry 'trial'/; s/menuentry_id_option '[^']*'/menuentry_id_option 'trial'/; s/ ro / ro trial=1 /" >> /etc/grub.d/40_custom
-update-grub 2>&1
-grub-reboot trial`,
-      { timeout: 600_000 },
-    );
-    const cmdline = async (): Promise<string> => (await host.run('cat /proc/cmdline')).stdout;
-    await host.reboot('systemctl reboot');
-    expect(await cmdline()).toContain('trial=1');
-    await host.reboot('systemctl reboot');
-    expect(await cmdline()).not.toContain('trial=1');
   });
 });
