@@ -33,6 +33,8 @@ export interface Gateway {
   access: Access;
   /** Minutes until a gateway that nobody confirmed goes back to what it was. */
   confirmMinutes: number;
+  /** Arm the BMC's watchdog, where there is one, before a kernel is tried. */
+  watchdog: boolean;
   /** Proof by traffic: a client inside, and a TCP service outside that it opens a connection to. */
   probe?: { client: SshAccess; connect: { address: string; port: number } };
 }
@@ -156,6 +158,8 @@ export interface HostFacts {
   /** Device, driver chain and type of the root file system: what must be there before it can be mounted. */
   root: { device: string; fstype: string; drivers: readonly string[]; uuid?: string; /** of the disk, its controller and buses */ modaliases?: readonly string[] };
   secureBoot: boolean;
+  /** A BMC whose watchdog the running kernel can arm: it outlives a reboot. */
+  bmcWatchdog?: boolean;
   /** Path by name of the programs that provisioning may use on the host. */
   programs: Readonly<Record<string, string>>;
   /** Address and device the ssh connection comes in by. */
@@ -296,6 +300,8 @@ export interface Plan {
   drift: readonly { effect: Effect; seen: string }[];
   kernel?: DesiredKernel & { /** The running one is it already. */ running: boolean };
   reboot: boolean;
+  /** What happens when the new kernel hangs; with a kernel that is tried. */
+  hang?: string;
   interrupts: readonly string[];
   warnings: readonly string[];
 }

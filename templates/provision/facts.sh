@@ -216,6 +216,18 @@ secure_boot() {
   done
 }
 
+# A watchdog that outlives a reboot is a BMC's, by the driver ipmi_watchdog: loaded, or there with a sign of a BMC.
+bmc_watchdog() {
+  [ -d /sys/module/ipmi_watchdog ] && [ -c /dev/watchdog ] && return
+  for driver in "/lib/modules/$(uname -r)/kernel/drivers/char/ipmi/ipmi_watchdog.ko"*; do
+    [ -f "$driver" ] || continue
+    for sign in /dev/ipmi0 /dev/ipmi/0 /dev/ipmidev/0 /sys/class/ipmi/ipmi0 /sys/bus/acpi/devices/IPI0001:* /sys/firmware/dmi/entries/38-*; do
+      [ -e "$sign" ] && return
+    done
+  done
+  return 1
+}
+
 # SSH_CONNECTION: client's address and port, then ours.
 management() {
   [ -n "$SSH_CONNECTION" ] || return
@@ -252,6 +264,7 @@ else
   cat /sys/bus/*/devices/*/modalias 2>/dev/null | sort -u | while IFS= read -r modalias; do say modalias "$modalias"; done
   root_device
   secure_boot
+  bmc_watchdog && say bmc-watchdog yes
   management
   processors
   say cmdline "$(cat /proc/cmdline)"

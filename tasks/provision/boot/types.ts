@@ -16,6 +16,8 @@ export interface BootPlan {
     /** Number of the entry that is booted otherwise. */
     stock: number;
   };
+  /** Armed before the trial's reboot: the BMC's outlives it. */
+  watchdog?: 'bmc';
   /** The menu, as it is while the kernel is tried and when it is confirmed; the initial file system when it is made here. */
   resources: readonly FileResource[];
   /** Made on the host by its own program, when the files of the kernel are there. */

@@ -13,7 +13,9 @@ export interface Journal {
 }
 
 export async function readJournal(target: Target, id: string): Promise<Journal | undefined> {
-  const [index, boot] = await Promise.all(['index', 'boot'].map((name) => target.get(`${ENGINE_FOLDER}/runs/${id}/${name}`)));
+  // One after the other: of two sessions at once over one connection dropbear loses a reply now and then (5 of 60).
+  const index = await target.get(`${ENGINE_FOLDER}/runs/${id}/index`);
+  const boot = await target.get(`${ENGINE_FOLDER}/runs/${id}/boot`);
   if (!index || !boot) return undefined;
   const settings = new Map(boot.toString('utf8').split('\n').map((line) => line.split(' ') as [string, string]));
   const lines = index.toString('utf8').split('\n').filter((line) => line !== '').map((line) => line.split('\t'));

@@ -4,7 +4,7 @@ import { drift } from '../checks/index.js';
 import { desire } from '../desired/index.js';
 import { readFacts } from '../facts/index.js';
 import { makePlan } from '../plan/index.js';
-import { preflight, warningsOf, type Finding } from '../preflight/index.js';
+import { armsWatchdog, ifItHangs, preflight, warningsOf, type Finding } from '../preflight/index.js';
 import type { Desired, Gateway, HostFacts, Plan, Target } from '../types.js';
 
 /** All that is known before anything is changed. */
@@ -34,11 +34,13 @@ export async function prepare(target: Target, gateway: Gateway, artifact: Artifa
   if (kernel && !early.some(({ level }) => level === 'error')) {
     const image = artifact.kernel.find(({ path }) => path === kernel.image);
     boot = await planBoot({ facts, read: (path) => target.get(path), makeHere: initramfsHere(artifact, scratch, say) }, kernel, image?.kind === 'file' ? image.sha256 : '');
+    if (boot && armsWatchdog({ gateway, facts, kernel })) boot = { ...boot, watchdog: 'bmc' };
   }
   const desired: Desired = { ...wanted, resources: [...hookResources(facts), ...wanted.resources, ...(boot?.resources ?? [])] };
   say(`${String(desired.resources.length)} files`);
   const seen = facts.offline ? [] : await drift(target, desired.effects);
   const plan = await makePlan({ host: gateway.host, target, facts, desired, drift: seen, warnings });
   const findings = preflight({ gateway, facts, kernel, changes: plan.changes });
-  return { facts, desired, ...(boot ? { boot } : {}), plan: { ...plan, warnings: [...warnings, ...warningsOf(findings)] }, findings };
+  const hang = ifItHangs({ gateway, facts, kernel });
+  return { facts, desired, ...(boot ? { boot } : {}), plan: { ...plan, ...(hang === undefined ? {} : { hang }), warnings: [...warnings, ...warningsOf(findings)] }, findings };
 }

@@ -14,10 +14,9 @@ import { tuning } from './tuning.js';
 /** What a host must have to be this gateway: files, links, what must be in effect, and the scripts that bring it about. */
 
 /** What people on the network notice, in plain words. */
-function interrupts(context: Context, isKernel: boolean): string[] {
+function interrupts(context: Context): string[] {
   const { gateway } = context;
   return [
-    ...(isKernel ? ['The host reboots into the new kernel: everything it does stops for as long as that takes.'] : []),
     ...(context.artifact.manifest.build === 'modules' ? ['ip_vs is loaded anew if another one is loaded: connections of IPVS are lost.'] : []),
     ...(gateway.snat.length > 0 ? ['Nothing passes from inside to outside from the first start until the rules are in place, about a second.'] : []),
     ...(gateway.ha ? ['Addresses of VRRP move to this host when it has the highest priority.'] : []),
@@ -55,6 +54,6 @@ export async function desire(gateway: Gateway, facts: HostFacts, artifact: Artif
     activate: render('activate.eta', values),
     deactivate: render('deactivate.eta', values),
     restored: plain('restored.sh'),
-    interrupts: interrupts(context, wanted?.kind === 'kernel'),
+    interrupts: interrupts(context),
   };
 }

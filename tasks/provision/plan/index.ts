@@ -38,7 +38,7 @@ export async function makePlan({ host, target, facts, desired, drift, warnings }
     drift,
     ...(kernel === undefined ? {} : { kernel: { ...kernel, running } }),
     reboot,
-    interrupts: desired.interrupts,
+    interrupts: [...(reboot ? ['The host reboots: everything it does stops for as long as that takes.'] : []), ...desired.interrupts],
     warnings,
   };
 }

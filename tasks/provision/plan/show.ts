@@ -29,6 +29,7 @@ export function showPlan(plan: Plan): string {
     out.push(`kernel    ${what}${kernel.running ? ', running now' : ''}${kernel.append === '' ? '' : `; command line: ${kernel.append}`}`);
   }
   out.push(`reboot    ${plan.reboot ? 'yes, once for a trial; it becomes the default only when it is confirmed' : 'no'}`);
+  if (plan.hang !== undefined) out.push(`hang      when the new kernel hangs, ${plan.hang}`);
   if (plan.changes.length > 0 || plan.reboot) for (const line of plan.interrupts) out.push(`interrupts ${line}`);
   out.push(`${plural(plan.changes.length, 'change')} on ${plan.host}; plan ${plan.id}`);
   return out.join('\n');
@@ -112,6 +113,7 @@ function serviceLines(changes: readonly Change[]): string[] {
     const script = /\/rc[0-6]\.d\/([SK])\d\d([^/]+)$/.exec(path);
     const own = /^\/etc\/systemd\/system\/([^/]+\.(?:service|timer|socket))$/.exec(path)?.[1];
     if (unit !== undefined) lines.add(`${kind === 'absent' ? 'not started at boot any more' : 'started at boot'}: ${unit}`);
+    else if (script?.[1] === 'K' && kind !== 'absent') lines.add(`stopped at shutdown: ${script[2] ?? ''}`);
     else if (script) lines.add(`${script[1] === 'S' && kind !== 'absent' ? 'started at boot' : 'not started at boot any more'}: ${script[2] ?? ''}`);
     else if (own !== undefined && kind === 'link' && to === '/dev/null') lines.add(`masked: ${own}`);
   }
@@ -141,6 +143,7 @@ export function planDocument(plan: Plan): Record<string, unknown> {
     })),
     services: serviceLines(plan.changes),
     drift: plan.drift.map(({ effect, seen }) => ({ id: effect.id, claim: effect.claim, seen })),
+    hang: plan.hang,
     interrupts: plan.interrupts,
     warnings: plan.warnings,
   };

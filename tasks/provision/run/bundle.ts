@@ -117,6 +117,7 @@ function bootFile({ plan, boot, confirmMinutes }: BundleInput): string {
     ['minutes', String(confirmMinutes)],
   ];
   if (token !== undefined) lines.push(['token', token]);
+  if (entry && boot?.watchdog) lines.push(['watchdog', boot.watchdog]);
   if (entry) lines.push(['environment', entry.environment], ['trial', entry.trial], ['stock', String(entry.stock)]);
   return lines.map(([key, value]) => `${key} ${value}\n`).join('');
 }

@@ -15,6 +15,7 @@ boot_read() {
   token=
   reboot=no
   minutes=10
+  watchdog=none
   [ -f "$RUN/boot" ] || return 0
   while read -r key value; do
     case $key in
@@ -25,6 +26,7 @@ boot_read() {
       token) token=$value ;;
       reboot) reboot=$value ;;
       minutes) minutes=$value ;;
+      watchdog) watchdog=$value ;;
     esac
   done <"$RUN/boot"
 }

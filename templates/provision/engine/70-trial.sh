@@ -78,6 +78,7 @@ confirm() {
 }
 
 finish_confirm() {
+  disarm
   boot_restore
   before_this=$(readlink "$HOME_DIR/current" 2>/dev/null) || before_this=
   if [ "$before_this" != "runs/$ID" ]; then
@@ -98,6 +99,7 @@ pending() {
 }
 
 reboot_now() {
+  if trial_begins; then arm; else disarm; fi
   $SYNC
   $SYNC
   [ -z "$ROOT" ] || return 0
@@ -125,11 +127,12 @@ boot() {
         arrive
         [ -d /run/systemd/system ] || start_guard
       else
+        disarm
         say "run $ID: the new kernel did not come up: taken back"
         back
       fi
       ;;
-    tried) this_boot || { say "run $ID: booted again before it was confirmed: taken back"; back; } ;;
+    tried) this_boot || { disarm; say "run $ID: booted again before it was confirmed: taken back"; back; } ;;
     *) say "run $ID was cut off while it was $STATE: taken back"; back ;;
   esac
   unlock
@@ -148,6 +151,7 @@ guard() {
   pending || return 0
   boot_read
   feed=
+  trap 'unwatch; exit 0' TERM
   while pending; do
     state
     case $STATE in trial | tried) this_boot || break ;; *) break ;; esac
@@ -156,6 +160,8 @@ guard() {
     uptime_seconds
     word "$RUN/deadline"
     if [ "$UPTIME" -ge "${WORD:-0}" ]; then
+      # The kernel from before may know nothing of a watchdog that still runs.
+      unwatch
       word "$RUN/activate.pid"
       [ -z "$WORD" ] || kill -9 "$WORD" 2>/dev/null
       lock 120
@@ -170,18 +176,5 @@ guard() {
     fi
     sleep 3
   done
-  [ "$feed" != yes ] || printf V >&8
-}
-
-# Opens the watchdog when closing it stops it again and nobody else has it.
-watch() {
-  feed=no
-  [ -z "$ROOT" ] && [ "$reboot" = yes ] && [ -c /dev/watchdog ] || return 0
-  for option in /sys/module/*/parameters/nowayout /sys/class/watchdog/watchdog0/nowayout; do
-    [ -r "$option" ] || continue
-    word "$option"
-    case $WORD in Y | 1) return 0 ;; esac
-  done
-  # A redirection that fails in exec ends the shell: tried in another first, which stops it again.
-  (printf V >/dev/watchdog) 2>/dev/null && exec 8>/dev/watchdog && feed=yes
+  unwatch
 }

@@ -120,6 +120,7 @@ async function planned(host: string, priority: number, content: string): Promise
       ha: { password: 'x', priority, master: priority > 100, instances: [], syncGroup: 'GATEWAY', peers: [] },
       access: { ports: [], leakGuard: false },
       confirmMinutes: 5,
+      watchdog: true,
     },
     ssh: { destination: host, config: join(scratch, 'ssh_config'), oldAlgorithms: false },
     become: false,

@@ -99,6 +99,7 @@ export function resolveGateway(file: GatewayFile, host: string, { file: path, fl
     ...(ha ? { ha } : {}),
     access: { ...(management === undefined ? {} : { management: plain(management) }), ports: file.access.ports, leakGuard: file.access.leak_guard },
     confirmMinutes: file.confirm_minutes,
+    watchdog: file.watchdog === 'on',
     ...(file.probe ? { probe: { client: sshOf(file.probe.from, path, ''), connect: { address: plain(file.probe.connect.address), port: file.probe.connect.port } } } : {}),
   };
 }

@@ -20,6 +20,10 @@ export const gatewaySchema = z
     hosts: z.record(hostKey, hostSchema.nullable()).default({}).describe('Hosts by name, with what differs between them.'),
     access: accessSchema.prefault({}),
     confirm_minutes: z.number().int().min(1).max(240).default(10).describe('Minutes until a gateway that nobody confirmed goes back to what it was.'),
+    watchdog: z
+      .enum(['on', 'off'])
+      .default('on')
+      .describe("on: a BMC's watchdog is armed before a new kernel is tried, so that one that hangs is reset. off: for hosts that take over two minutes from reboot to their first services, which it would reset too."),
     probe: probeSchema.optional(),
     expect: expectSchema.optional().describe('Load of the whole gateway, as `expect` of a rule.'),
   })

@@ -146,6 +146,7 @@ describe('the folder', () => {
       ha: { password: 'secret', priority, master: false, instances: [], syncGroup: 'GATEWAY', peers: [] },
       access: { ports: [22], leakGuard: true },
       confirmMinutes: 10,
+      watchdog: true,
       probe: { client: { destination: 'root@client1', oldAlgorithms: false }, connect: { address: '198.51.100.9', port: 80 } },
     },
     ssh: { destination: `root@${host}.example.org`, oldAlgorithms: false, ...more },

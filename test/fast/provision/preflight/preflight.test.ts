@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { preflight, refuseUnfit, type Finding, type PreflightInput } from '../../../../tasks/provision/preflight/index.js';
+import { armsWatchdog, ifItHangs, preflight, refuseUnfit, type Finding, type PreflightInput } from '../../../../tasks/provision/preflight/index.js';
 import { compareReleases } from '../../../../tasks/provision/preflight/system.js';
 import type { Change, DesiredKernel, Gateway, HostFacts } from '../../../../tasks/provision/types.js';
 
@@ -20,6 +20,7 @@ const facts: HostFacts = {
   modaliases: [],
   root: { device: '/dev/vda1', fstype: 'ext4', drivers: ['virtio_blk', 'virtio-pci'], modaliases: ['virtio:d00000002v00001AF4', 'pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00'] },
   secureBoot: false,
+  bmcWatchdog: true,
   programs: {},
   managementPath: { address: '192.0.2.2', device: 'eth0', client: '192.0.2.9' },
   kernels: ['6.1.0-56-amd64'],
@@ -35,7 +36,7 @@ const kernel: DesiredKernel = {
   image: '/boot/vmlinuz-2.6.32-220.el6',
   modulesAlias: 'alias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000\nalias virtio:d00000001v* virtio_net\nalias virtio:d00000002v* virtio_blk\nalias pci:v00001AF4d*sv*sd*bc*sc*i* virtio_pci\n',
   modulesBuiltin: [],
-  config: { CONFIG_EXT4_FS: 'm', CONFIG_VIRTIO_BLK: 'm', CONFIG_VIRTIO_PCI: 'm' },
+  config: { CONFIG_EXT4_FS: 'm', CONFIG_VIRTIO_BLK: 'm', CONFIG_VIRTIO_PCI: 'm', CONFIG_IPMI_SI: 'm', CONFIG_IPMI_WATCHDOG: 'm' },
   append: '',
 };
 
@@ -57,6 +58,7 @@ const gateway: Gateway = {
   tuning: { offloads: {}, rings: {}, irq: { policy: 'none', irqbalance: 'keep' }, rps: false, conntrack: {}, sysctls: {} },
   access: { ports: [22], leakGuard: true },
   confirmMinutes: 10,
+  watchdog: true,
 } as Gateway;
 
 const change = (path: string, size: number): Change => ({ path, kind: 'file', action: 'create', part: 'kernel', why: '', content: { source: '/s', sha256: '0', size }, before: 'absent', after: '0' });
@@ -105,7 +107,7 @@ describe('drivers of the new kernel for this host', () => {
     expect(initramfsTool).toBeDefined();
     expect(ids(found({ facts: without }))).toEqual([]);
     expect(ids(found({ facts: { ...without, root: { ...facts.root, device: '/dev/mapper/vg-root' } } }))).toEqual(['error initramfs']);
-    expect(found({ facts: without, kernel: { ...kernel, config: { CONFIG_EXT4_FS: 'y', CONFIG_VIRTIO_BLK: 'y', CONFIG_VIRTIO_PCI: 'y' } } })).toEqual([]);
+    expect(found({ facts: without, kernel: { ...kernel, config: { ...kernel.config, CONFIG_EXT4_FS: 'y', CONFIG_VIRTIO_BLK: 'y', CONFIG_VIRTIO_PCI: 'y' } } })).toEqual([]);
     expect(ids(found({ facts: { ...facts, root: { ...facts.root, fstype: 'xfs' } } }))).toEqual(['error root file system']);
   });
 });
@@ -137,6 +139,35 @@ describe('the way in', () => {
   it('names a device that is not there, and an address that would go', () => {
     expect(ids(found({ gateway: { ...gateway, interfaces: [...gateway.interfaces, { device: 'eth9', role: 'other', addresses: [], routes: [] }] } }))).toEqual(['error device eth9']);
     expect(ids(found({ gateway: { ...gateway, interfaces: [{ ...gateway.interfaces[0]!, addresses: ['192.0.2.3/24'] }, gateway.interfaces[1]!] } }))).toEqual(['warning management address']);
+  });
+});
+
+describe('a new kernel that hangs', () => {
+  const { bmcWatchdog, ...none } = facts;
+
+  it('is reset by the BMC where there is one that both kernels can drive', () => {
+    expect(bmcWatchdog).toBe(true);
+    expect(armsWatchdog({ gateway, facts, kernel })).toBe(true);
+    expect(ifItHangs({ gateway, facts, kernel })).toContain('BMC');
+  });
+
+  it('is said to need a hand otherwise, unless the operator does not want it armed', () => {
+    const { CONFIG_IPMI_WATCHDOG, ...config } = kernel.config;
+    expect(CONFIG_IPMI_WATCHDOG).toBe('m');
+    expect(ids(found({ kernel: { ...kernel, config } }))).toEqual(['warning watchdog']);
+    expect(armsWatchdog({ gateway, facts, kernel: { ...kernel, config } })).toBe(false);
+    expect(ids(found({ facts: none }))).toEqual(['warning watchdog']);
+    expect(found({ facts: none })[0]?.what).toContain('somebody has to reset the host');
+    const off = { ...gateway, watchdog: false };
+    expect(found({ gateway: off })).toEqual([]);
+    expect(armsWatchdog({ gateway: off, facts, kernel })).toBe(false);
+    expect(ifItHangs({ gateway: off, facts, kernel })).toContain('somebody');
+  });
+
+  it('is no matter when it runs already, or when only modules are replaced', () => {
+    expect(found({ facts: { ...none, release: kernel.release } })).toEqual([]);
+    expect(ifItHangs({ gateway, facts: { ...facts, release: kernel.release }, kernel })).toBeUndefined();
+    expect(ifItHangs({ gateway, facts, kernel: { ...kernel, kind: 'modules' } })).toBeUndefined();
   });
 });
 

@@ -45,6 +45,7 @@ const EVERYTHING = {
   },
   access: { management: '192.168.40.1', ports: [22], leak_guard: true },
   confirm_minutes: 10,
+  watchdog: 'on',
   probe: { from: { destination: 'root@client', port: 22, config: 'ssh_config', identity: 'id', old_algorithms: false }, connect: { address: '198.51.100.9', port: 80 } },
   expect: { connections: 100, servers: 10 },
 };

@@ -153,6 +153,7 @@ export function gateway(change: Partial<Gateway> = {}): Gateway {
     },
     access: { ports: [22], leakGuard: true },
     confirmMinutes: 10,
+    watchdog: true,
     ...change,
   };
 }
