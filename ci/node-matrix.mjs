@@ -4,14 +4,12 @@
 // Usage: zx ci/node-matrix.mjs [VERSION…] [-- VITEST ARGUMENTS]      (default: 20 and 24, the oldest supported and the current LTS)
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { line, root, words } from './lib/script.mjs';
 
 $.verbose = false;
-const root = resolve(import.meta.dirname, '..');
-const words = process.argv.slice(process.argv.findIndex((arg) => arg.endsWith('node-matrix.mjs')) + 1);
-const split = words.indexOf('--') === -1 ? words.length : words.indexOf('--');
-const versions = split > 0 ? words.slice(0, split) : ['20', '24'];
-const vitest = words.slice(split + 1);
+const { own, options: vitest } = words('node-matrix.mjs');
+const versions = own.length > 0 ? own : ['20', '24'];
 const dir = mkdtempSync(join(tmpdir(), 'bk-node-'));
 const rows = [];
 
@@ -34,5 +32,5 @@ try {
   rmSync(dir, { recursive: true, force: true });
 }
 process.stdout.write('\n');
-for (const { node, ok, seconds } of rows) process.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  Node ${node}  ${seconds} s\n`);
+for (const { node, ok, seconds } of rows) process.stdout.write(`${line(ok, `Node ${node}`, seconds)}\n`);
 process.exitCode = rows.every(({ ok }) => ok) ? 0 : 1;

@@ -4,11 +4,10 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { root, words } from './lib/script.mjs';
 
 $.verbose = false;
-const root = resolve(import.meta.dirname, '..');
-const words = process.argv.slice(process.argv.findIndex((arg) => arg.endsWith('release.mjs')) + 1);
-const folder = resolve(words[0] ?? 'release');
+const folder = resolve(words('release.mjs').own[0] ?? 'release');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** The changelog's section of this version; of what is not released yet while the version has none. */
