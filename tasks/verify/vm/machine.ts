@@ -98,8 +98,9 @@ export class Machine {
       '-m', String(spec.memory),
       ...(spec.disk
         ? [...(spec.disk.firmware === 'uefi' ? ['-bios', OVMF] : []), '-drive', `file=${spec.disk.file.replaceAll(',', ',,')},format=${spec.disk.format},if=virtio`]
-        : // Warnings must reach the console: findFault looks for them there. `quiet` would keep them back.
-          ['-kernel', spec.kernel, '-initrd', spec.initramfs, '-append', `console=ttyS0 panic=-1 loglevel=5 nmi_watchdog=0 ${spec.append}`.trim()]),
+        : // Warnings must reach the console: findFault looks for them there. `quiet` would keep them back. After a panic the guest
+          // ends, as QEMU does not reboot it: 2.6.32 knows no panic=-1 (kernel/panic.c asks for more than 0 seconds).
+          ['-kernel', spec.kernel, '-initrd', spec.initramfs, '-append', `console=ttyS0 panic=1 loglevel=5 nmi_watchdog=0 ${spec.append}`.trim()]),
       ...(spec.terminal ? ['-chardev', 'stdio,id=console,mux=on,signal=off', '-mon', 'chardev=console'] : ['-chardev', 'stdio,id=console,signal=off']),
       '-serial', 'chardev:console',
       '-chardev', `socket,id=uart,path=${uart},server=on,wait=off`,
