@@ -30,12 +30,11 @@ if (spec.error) {
 const name = [spec.flavour, ...spec.addons].join('+');
 // Where gateway.yaml looks for it when it names none.
 const artifacts = join(dirname(gateway), 'artifacts');
-const appliance = !/\.(qcow2|img|raw|tar)$/.test(output);
 const steps = [
   ['build', spec.flavour, ...spec.addons.flatMap((addon) => ['--with', addon]), '--out', artifacts],
   ['image', gateway, '--output', join(into, output), '--report', join(into, 'reports'), ...options],
   ['verify-artifact', join(artifacts, name)],
-  ...(appliance ? [['verify-artifact', join(into, output)]] : []),
+  ['verify-artifact', join(into, output)],
   ['source', join(artifacts, name), '--file', join(into, `${name}-source.tar`)],
 ];
 
