@@ -9,7 +9,7 @@ import { commandLines, everyLong, fault, meant } from '../../support/command-lin
 
 /** What documents and messages tell a user to type exists: commands, flavours, options of that command. */
 
-const documents = ['README.md', 'CHANGELOG.md', ...(await readdir(join(packageRoot, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const documents = ['README.md', 'README.zh-CN.md', 'CHANGELOG.md', ...(await readdir(join(packageRoot, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
 
 it('a fault is found', () => {
   expect(fault('verify dsnat-220 --list')).toBe('verify has no --list');
