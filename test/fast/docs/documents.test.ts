@@ -13,6 +13,13 @@ describe('the documents that npm run docs makes', () => {
     expect(made.get(path)).toBe(await readFile(join(packageRoot, path), 'utf8'));
   });
 
+  it('say something of every key of gateway.yaml', () => {
+    const reference = made.get('docs/GATEWAY-YAML.md')?.split('## Reference')[1] ?? '';
+    const rows = reference.split('\n').filter((line) => line.startsWith('| `'));
+    expect(rows.length).toBeGreaterThan(80);
+    expect(rows.filter((line) => line.endsWith('|  |'))).toEqual([]);
+  });
+
   it('are all: no page of a flavour that is no more', async () => {
     expect(await leftOver(made)).toEqual([]);
   });

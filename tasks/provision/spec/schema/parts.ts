@@ -80,7 +80,7 @@ export const redirectSchema = z
   .strictObject({
     from: network.optional().describe('Source network.'),
     to: network.optional().describe('Destination network.'),
-    protocol: z.enum(['tcp', 'udp']).optional(),
+    protocol: z.enum(['tcp', 'udp']).optional().describe('Only this protocol; left out: all.'),
     port: port.optional().describe('Destination port; needs protocol.'),
     iif: device.optional().describe('Device the packets come in by.'),
     next_hop: address.describe('Where they go instead.'),
@@ -94,19 +94,20 @@ export const tuningSchema = z
     gro: onOff.optional().describe("Generic receive offload on inside and outside devices; left out: what the flavour needs (off for dsnat and LVS v1), or the driver's own."),
     lro: onOff.optional().describe('Large receive offload; it is always off on a gateway: on is refused.'),
     offloads: z.record(device, z.record(feature, onOff)).default({}).describe('Other offloads by device, in the words of ethtool -K: {eth1: {tso: off}}.'),
-    rings: z.record(device, z.strictObject({ rx: ring.optional(), tx: ring.optional() })).default({}).describe('Ring sizes by device; max: what the device can.'),
+    rings: z.record(device, z.strictObject({ rx: ring.optional().describe('Receive ring, entries.'), tx: ring.optional().describe('Send ring, entries.') })).default({}).describe('Ring sizes by device; max: what the device can.'),
     irq: z
       .strictObject({
         policy: z.enum(['spread', 'numa', 'none']).default('spread').describe("spread: a queue's interrupt to a core each; numa: only to cores of the device's node; none: left alone."),
         irqbalance: z.enum(['ban', 'off', 'keep']).default('ban').describe("ban: irqbalance leaves these interrupts alone; off: it does not run; keep: as it is (it overwrites the spread)."),
       })
-      .default({ policy: 'spread', irqbalance: 'ban' }),
+      .default({ policy: 'spread', irqbalance: 'ban' })
+      .describe('Interrupts of inside and outside devices.'),
     rps: z.boolean().default(false).describe('Receive packet steering over all cores, for devices with fewer queues than cores.'),
     conntrack: z
       .strictObject({ max: positive(268435456).optional().describe('Entries of the table.'), buckets: positive(67108864).optional().describe('Its hash buckets.') })
       .default({})
       .describe("Size of the connection tracking table; left out: the kernel's."),
-    ipvs: z.strictObject({ table_bits: z.number().int().min(8).max(20).optional().describe("log2 of the buckets of IPVS's connection table (parameter conn_tab_bits).") }).default({}),
+    ipvs: z.strictObject({ table_bits: z.number().int().min(8).max(20).optional().describe("log2 of the buckets of IPVS's connection table (parameter conn_tab_bits).") }).default({}).describe("IPVS's own."),
     sysctls: z.record(sysctlName, sysctlValue).default({}).describe("Kernel settings, after the toolkit's own and winning over them: {net.core.netdev_max_backlog: 10000}."),
     debug: z.number().int().min(0).max(12).optional().describe("IPVS's debug level; needs a kernel built with --debug-ipvs."),
   })
@@ -127,7 +128,8 @@ export const haSchema = z
         }),
       )
       .min(1)
-      .max(64),
+      .max(64)
+      .describe('VRRP instances, one for each network whose addresses move.'),
     unicast: z.boolean().default(false).describe("Adverts go to the other hosts' addresses in place of multicast (current keepalived only)."),
     sync: z
       .strictObject({
@@ -141,7 +143,7 @@ export const haSchema = z
 
 const sshSchema = z.strictObject({
   destination: sshDestination.optional().describe("Host, user@host or a name of ssh's configuration; left out: the host's name."),
-  port: port.optional(),
+  port: port.optional().describe("Port of its sshd; left out: ssh's own."),
   config: localPath.optional().describe("ssh's configuration file, relative to gateway.yaml; left out: the user's."),
   identity: localPath.optional().describe('Private key file.'),
   old_algorithms: z.boolean().default(false).describe("Allow what EL6's sshd needs and current ssh refuses: ssh-rsa, diffie-hellman-group14-sha1, aes128-cbc."),
