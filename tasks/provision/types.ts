@@ -105,6 +105,8 @@ export interface HighAvailability {
   syncGroup: string;
   /** IPVS's connection synchronisation. */
   sync?: { device: string; id: number };
+  /** Seconds that a host which comes back leaves the role where it is. */
+  preemptDelay: number;
   /** The other peers, by name, with an address of each on the first instance's network. */
   peers: readonly { name: string; address?: string }[];
 }

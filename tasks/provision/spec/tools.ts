@@ -25,11 +25,12 @@ export function divide(gateway: Gateway): { script: GatewaySpec; keepalived?: Ga
   return { script: { ...all, services: gateway.services.filter(({ check }) => !check) }, keepalived: { ...none, services: checked } };
 }
 
-const vrrpOf = ({ instances, password, priority, master, syncGroup, sync }: HighAvailability): Vrrp => ({
+const vrrpOf = ({ instances, password, priority, master, syncGroup, sync, preemptDelay }: HighAvailability): Vrrp => ({
   instances: instances.map(({ name, device, id, addresses, unicast }) => ({ name, interface: device, id, priority, addresses, ...(unicast ? { unicast } : {}) })),
   password,
   master,
   syncGroup,
+  preemptDelay,
   ...(sync ? { sync: { interface: sync.device, id: sync.id } } : {}),
 });
 

@@ -88,4 +88,8 @@ describe('keepalived.conf', () => {
     expect(old.match(/lvs_sync_daemon_interface eth2/g)).toHaveLength(1);
     expect(old).toMatch(/vrrp_instance A \{\n {4}state MASTER\n {4}interface eth0\n {4}lvs_sync_daemon_interface eth2/);
   });
+  it('one that comes back waits before it takes the role', () => {
+    const ha = { master: true, password: 'x', preemptDelay: 30, instances: [{ name: 'A', interface: 'eth0', id: 1, priority: 100, addresses: ['1.1.1.1/24'] }] };
+    for (const language of ['nat-snat', 'dsnat-zones'] as const) expect(renderKeepalived(language, spec(), ha)).toMatch(/vrrp_instance A \{\n {4}state BACKUP\n {4}preempt_delay 30\n/);
+  });
 });

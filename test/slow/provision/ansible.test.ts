@@ -117,7 +117,7 @@ async function planned(host: string, priority: number, content: string): Promise
       redirects: [],
       rulesBy: 'script',
       tuning: { offloads: {}, rings: {}, irq: { policy: 'none', irqbalance: 'keep' }, rps: false, conntrack: {}, sysctls: {} },
-      ha: { password: 'x', priority, master: priority > 100, instances: [], syncGroup: 'GATEWAY', peers: [] },
+      ha: { password: 'x', priority, master: priority > 100, instances: [], syncGroup: 'GATEWAY', preemptDelay: 0, peers: [] },
       access: { ports: [], leakGuard: false },
       confirmMinutes: 5,
       watchdog: true,

@@ -28,6 +28,8 @@ export interface Vrrp {
   syncGroup?: string;
   /** IPVS's connection synchronisation: who is master sends, the others listen. keepalived 1.2 takes the id from the instance. */
   sync?: { interface: string; id: number };
+  /** Seconds that one which comes back leaves the role where it is: time for the other to send what connections there are. */
+  preemptDelay?: number;
 }
 
 /** The line for global_defs; keepalived 1.2 has one in an instance. */
@@ -46,7 +48,7 @@ function split(addresses: readonly string[]): { advertised: string[]; excluded: 
 }
 
 /** @throws CannotSay */
-export function vrrp(language: LanguageName, { instances, password, master, syncGroup = 'GATEWAY', sync }: Vrrp): string[] {
+export function vrrp(language: LanguageName, { instances, password, master, syncGroup = 'GATEWAY', sync, preemptDelay = 0 }: Vrrp): string[] {
   return [
     ...block(`vrrp_sync_group ${syncGroup}`, block('group', instances.map(({ name }) => name))),
     ...instances.flatMap(({ name, interface: device, id, priority, addresses, unicast }, index) => {
@@ -54,7 +56,9 @@ export function vrrp(language: LanguageName, { instances, password, master, sync
       const { advertised, excluded } = split(addresses);
       const onDevice = (list: readonly string[]): string[] => list.map((address) => `${address} dev ${device}`);
       return block(`vrrp_instance ${name}`, [
-        `state ${master ? 'MASTER' : 'BACKUP'}`,
+        // One that begins as master does not wait.
+        `state ${master && preemptDelay === 0 ? 'MASTER' : 'BACKUP'}`,
+        ...(preemptDelay > 0 ? [`preempt_delay ${String(preemptDelay)}`] : []),
         `interface ${device}`,
         ...(sync && index === 0 && !isCurrent(language) ? [`lvs_sync_daemon_interface ${sync.interface}`] : []),
         ...(advertised[0] !== undefined && isV6(advertised[0]) ? ['native_ipv6'] : []),

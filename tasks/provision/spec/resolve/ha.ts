@@ -71,6 +71,7 @@ export function resolveHa(file: GatewayFile, host: string, password: string, car
     }),
     syncGroup: ha.sync_group,
     ...(ha.sync ? { sync: ha.sync } : {}),
+    preemptDelay: ha.preempt_delay ?? (ha.sync ? 30 : 0),
     peers: Object.keys(file.hosts)
       .filter((other) => other !== host)
       .map((name) => {

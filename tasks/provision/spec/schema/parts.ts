@@ -138,6 +138,13 @@ export const haSchema = z
       })
       .optional()
       .describe("IPVS's connection synchronisation: connections live on when the role moves."),
+    preempt_delay: z
+      .number()
+      .int()
+      .min(0)
+      .max(1000)
+      .optional()
+      .describe('Seconds that a host which comes back leaves the role where it is; left out: 30 with `sync`, in which it learns the connections there are, else 0.'),
   })
   .describe('Two or more gateways, one of them master. They are the hosts of `hosts`.');
 

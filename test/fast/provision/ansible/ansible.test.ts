@@ -143,7 +143,7 @@ describe('the folder', () => {
       redirects: [],
       rulesBy: 'keepalived',
       tuning: { offloads: {}, rings: {}, irq: { policy: 'none', irqbalance: 'keep' }, rps: false, conntrack: {}, sysctls: {} },
-      ha: { password: 'secret', priority, master: false, instances: [], syncGroup: 'GATEWAY', peers: [] },
+      ha: { password: 'secret', priority, master: false, instances: [], syncGroup: 'GATEWAY', preemptDelay: 0, peers: [] },
       access: { ports: [22], leakGuard: true },
       confirmMinutes: 10,
       watchdog: true,

@@ -38,7 +38,7 @@ const EVERYTHING = {
     gro: 'off', lro: 'off', offloads: { eth1: { tso: 'off' } }, rings: { eth1: { rx: 'max', tx: 512 } }, irq: { policy: 'numa', irqbalance: 'ban' }, rps: true,
     conntrack: { max: 100000, buckets: 25000 }, ipvs: { table_bits: 20 }, sysctls: { 'net.core.netdev_max_backlog': 10000 }, debug: 3,
   },
-  ha: { password: 's3cr3t', password_file: 'vrrp.password', sync_group: 'GROUP', unicast: false, instances: [{ name: 'IN', device: 'eth0', id: 51, addresses: ['192.168.40.3/24'] }, { device: 'eth1', id: 52 }], sync: { device: 'eth0', id: 1 } },
+  ha: { password: 's3cr3t', password_file: 'vrrp.password', sync_group: 'GROUP', unicast: false, instances: [{ name: 'IN', device: 'eth0', id: 51, addresses: ['192.168.40.3/24'] }, { device: 'eth1', id: 52 }], sync: { device: 'eth0', id: 1 }, preempt_delay: 30 },
   hosts: {
     gw1: { ssh: { destination: 'root@gw1', port: 22, config: 'ssh_config', identity: 'id', old_algorithms: true }, addresses: { eth1: ['203.0.113.2/24'], eth0: ['192.168.40.11/24'] }, management: '192.168.40.11', priority: 150 },
     gw2: { addresses: { eth1: ['203.0.113.3/24'], eth0: ['192.168.40.12/24'] }, management: '192.168.40.12' },

@@ -167,5 +167,6 @@ export const pair: NonNullable<Gateway['ha']> = {
     { name: 'OUTSIDE', device: 'eth1', id: 52, addresses: ['203.0.113.100/24', '203.0.113.101/24', '203.0.113.102/24'] },
   ],
   syncGroup: 'GATEWAY',
+  preemptDelay: 0,
   peers: [{ name: 'gw2', address: '192.168.40.3' }],
 };
