@@ -67,21 +67,24 @@ interface Found {
   flavour: string;
   addons: readonly string[];
   debug: boolean;
-  keepalived: boolean;
+  programs: Subject['programs'];
 }
 
 async function find(what: WhatToVerify, scratch: string, traffic: string, input: DistroInput): Promise<Found> {
-  const keepalivedIn = (system: GuestSystem): Promise<boolean> => exists(join(system.root, 'usr/sbin/keepalived'));
+  const programsIn = async (system: GuestSystem): Promise<Subject['programs']> => {
+    const there = await Promise.all((['keepalived', 'iptables'] as const).map(async (program) => ((await exists(join(system.root, 'usr/sbin', program))) || (await exists(join(system.root, 'sbin', program))) ? [program] : [])));
+    return there.flat();
+  };
   if (what.distro) {
     const system = await systemFromDistribution(scratch, input);
-    return { system, flavour: what.name, addons: [], debug: false, keepalived: await keepalivedIn(system) };
+    return { system, flavour: what.name, addons: [], debug: false, programs: await programsIn(system) };
   }
   if (await exists(join(what.name, IMAGE_MANIFEST))) return { ...(await systemFromAppliance(what.name, traffic, scratch, input.log)), debug: false };
   const { system, manifest } = await systemFromArtifact(await artifactFolder(what), scratch, input);
-  return { system, flavour: flavourOf(manifest), addons: manifest.addons, debug: manifest.options['debugIpvs'] === true, keepalived: await keepalivedIn(system) };
+  return { system, flavour: flavourOf(manifest), addons: manifest.addons, debug: manifest.options['debugIpvs'] === true, programs: await programsIn(system) };
 }
 
-async function subjectOf({ system, flavour: flavourName, addons: names, debug, keepalived }: Found): Promise<{ subject: Subject; broken: Record<string, string> }> {
+async function subjectOf({ system, flavour: flavourName, addons: names, debug, programs }: Found): Promise<{ subject: Subject; broken: Record<string, string> }> {
   const flavour = await loadFlavour(flavourName);
   const language = flavour.language?.name;
   if (language === undefined || language === 'chroute') {
@@ -90,7 +93,7 @@ async function subjectOf({ system, flavour: flavourName, addons: names, debug, k
   const addons = await Promise.all(names.map((name) => loadFlavour(name)));
   return {
     broken: Object.assign({}, flavour.broken, ...addons.map((addon) => addon.broken)) as Record<string, string>,
-    subject: { name: system.subject, language, addons: names, release: system.release, debug, keepalived },
+    subject: { name: system.subject, language, addons: names, release: system.release, debug, programs },
   };
 }
 

@@ -5,6 +5,7 @@ import { run } from '../../lib/exec.js';
 import { readApplianceManifest } from '../../lib/image-manifest.js';
 import type { StageLog } from '../../lib/log.js';
 import { isOldKernel, type GuestSystem } from '../guest/system.js';
+import type { Subject } from '../scenarios/context.js';
 import { OVERLAY_APPEND, overlayInitramfs } from './overlay.js';
 
 /** A finished appliance as the system of all guests: its scenarios run on what is in its file, and nothing else. */
@@ -13,7 +14,7 @@ export interface ApplianceSystem {
   system: GuestSystem;
   flavour: string;
   addons: string[];
-  keepalived: boolean;
+  programs: Subject['programs'];
 }
 
 /**
@@ -34,7 +35,7 @@ export async function systemFromAppliance(folder: string, traffic: string, scrat
   return {
     flavour,
     addons,
-    keepalived: names.has('usr/local/sbin/keepalived'),
+    programs: (['keepalived', 'iptables'] as const).filter((program) => ['sbin', 'usr/sbin', 'usr/local/sbin'].some((place) => names.has(`${place}/${program}`))),
     system: {
       subject: `${manifest.flavour} (appliance)`,
       source: dir,

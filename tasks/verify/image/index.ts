@@ -41,7 +41,7 @@ export interface VerifyImageInput {
   image: ImageUnderTest;
   /** Artifact folder: what client and server boot, and the kernel's needs. */
   artifact: string;
-  subject: Omit<Subject, 'keepalived' | 'debug' | 'release'>;
+  subject: Omit<Subject, 'programs' | 'debug' | 'release'>;
   network: ImageNetwork;
   claims: ImageClaims;
   /** Folder of the report. */
@@ -140,7 +140,7 @@ export async function verifyImage(input: VerifyImageInput): Promise<{ report: Ve
     const userland = await ensureUserland({ cacheDir, fetch, jobs: cpus().length, log });
     const { nodes, unconnected } = imageNodes(input.network);
     const initramfs = await makeInitramfs({ system, userland, nic: 'virtio-net', folder: join(scratch, 'guests'), log });
-    const subject: Subject = { ...input.subject, release: manifest.release, debug: false, keepalived: false };
+    const subject: Subject = { ...input.subject, release: manifest.release, debug: false, programs: [] };
     const results: ScenarioResult[] = [];
     let boot = 0;
     for (const each of await boots(input, userland.traffic, nodes, scratch, log)) {

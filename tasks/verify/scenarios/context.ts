@@ -20,7 +20,8 @@ export interface Subject {
   release: string;
   /** Words of what the flavour's language can say and what not. */
   debug: boolean;
-  keepalived: boolean;
+  /** Which of these its gateway has. */
+  programs: readonly ('keepalived' | 'iptables')[];
 }
 
 /** Lines of output that a report keeps of a command. */

@@ -7,8 +7,8 @@ import { checkNoLeak, checkTranslated, noSnat } from './snat.js';
 
 /** The gateway configured by keepalived's own file, and two gateways that watch each other. */
 
-function noKeepalived({ keepalived, language }: Subject): string | undefined {
-  if (!keepalived) return 'its tools have no keepalived';
+function noKeepalived({ programs, language }: Subject): string | undefined {
+  if (!programs.includes('keepalived')) return 'its tools have no keepalived';
   if (language === 'fwmark-snat') return 'its author published no configuration for keepalived, and its real server has port 0, which keepalived takes literally';
   return language === 'lvs-snat-zones' ? "its keepalived cannot configure zones (its author left it as dsnat's was)" : undefined;
 }

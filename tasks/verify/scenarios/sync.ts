@@ -7,7 +7,7 @@ export const syncFailover: Scenario = {
   name: 'sync-failover',
   claim: 'With the sync daemon, open connections go on through the second gateway when the first one stops.',
   nodes: 'pair',
-  notFor: ({ language, keepalived }) => (language !== 'nat-snat' ? "nat-snat's own claim" : keepalived ? undefined : 'this host has no keepalived to try it with'),
+  notFor: ({ language, programs }) => (language !== 'nat-snat' ? "nat-snat's own claim" : programs.includes('keepalived') ? undefined : 'this host has no keepalived to try it with'),
   run: async (context) => {
     await startPair(context);
     for (const [node, state] of [['gateway', 'master'], ['gateway2', 'backup']] as const) {

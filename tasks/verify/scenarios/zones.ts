@@ -1,4 +1,5 @@
 import { CLIENT, CLIENT2, INSIDE_NET, POOL, REMOTE } from '../lab/topology.js';
+import { needsMarks } from './nat-snat/own.js';
 import type { Scenario } from './context.js';
 import { checkNoLeak } from './snat.js';
 import { allOf, showTally, tally } from './traffic.js';
@@ -7,7 +8,7 @@ import { allOf, showTally, tally } from './traffic.js';
 export const zones: Scenario = {
   name: 'zones',
   claim: 'The first zone that matches the source gives the address; a source that no zone has is dropped.',
-  notFor: ({ language }) => (['dsnat-zones', 'lvs-snat-zones', 'nat-snat'].includes(language) ? undefined : 'its language has no zones'),
+  notFor: (subject) => (subject.language === 'nat-snat' ? needsMarks(subject) : ['dsnat-zones', 'lvs-snat-zones'].includes(subject.language) ? undefined : 'its language has no zones'),
   run: async (context) => {
     const [first, second] = POOL;
     // The wider zone comes second and holds the same sources: the order decides.

@@ -104,7 +104,7 @@ describe.each(names)('%s', (name) => {
     const initramfs = await makeInitramfs({ system, userland: parts.userland, nic: 'virtio-net', folder: scratch });
     lab = new Lab({ system, initramfs, qemu: parts.qemu, topology: 'netns', nodes: 'gateway', nic: 'virtio-net', bootTimeout: 300, folder: join(scratch, 'boot'), sockets: join(scratch, 's') });
     await lab.start();
-    context = new Context(lab, { name, language, addons: manifest.addons, release: manifest.release, debug: false, keepalived: false });
+    context = new Context(lab, { name, language, addons: manifest.addons, release: manifest.release, debug: false, programs: [] });
     await context.begin();
     await context.serve('server', { tcp: [80], udp: [53] });
     await gw('sysctl -w net.ipv4.ip_forward=0');

@@ -2,7 +2,7 @@ import { CLIENT, CLIENT6, INSIDE_NET, ISP1, POOL, POOL6, REMOTE, REMOTE6 } from 
 import type { Context, Scenario } from '../context.js';
 import { checkNoLeak, checkTranslated } from '../snat.js';
 import { allOf, showTally, tally } from '../traffic.js';
-import { counter, onlyNatSnat, SETTINGS } from './own.js';
+import { counter, needsMarks, onlyNatSnat, SETTINGS } from './own.js';
 
 /** What nat-snat claims beyond the published gateways: IPv6, ICMP errors, no leak, clean refusals. */
 
@@ -170,7 +170,7 @@ export const outsideIn: Scenario = {
 export const sourceHash: Scenario = {
   name: 'source-hash',
   claim: 'Any scheduler of IPVS serves a pool: with sh a client keeps its address without persistence.',
-  notFor: onlyNatSnat,
+  notFor: (subject) => onlyNatSnat(subject) ?? needsMarks(subject),
   run: async (context) => {
     await context.configure(context.spec({ snat: [{ from: INSIDE_NET, pool: POOL, algorithm: 'sh' }] }));
     await context.serve('server', { tcp: [80] });

@@ -2,7 +2,7 @@ import { POOL, REMOTE } from '../../lab/topology.js';
 import type { Context, Scenario } from '../context.js';
 import { checkNoLeak, checkTranslated } from '../snat.js';
 import { allOf } from '../traffic.js';
-import { counter, onlyNatSnat, SETTINGS } from './own.js';
+import { counter, needsMarks, onlyNatSnat, SETTINGS } from './own.js';
 
 /** With connection tracking and without. */
 
@@ -17,7 +17,7 @@ async function all(context: Context, when: string): Promise<void> {
 export const conntrack: Scenario = {
   name: 'conntrack',
   claim: 'It works with vs.conntrack 0 and 1; with 1 a stateful filter knows the answers.',
-  notFor: onlyNatSnat,
+  notFor: (subject) => onlyNatSnat(subject) ?? needsMarks(subject),
   run: async (context) => {
     await context.configure(context.spec());
     await context.serve('server', { tcp: [80], udp: [53] });

@@ -7,6 +7,9 @@ import { showTally, tally, type Connection } from '../traffic.js';
 /** For `notFor`: claims that only nat-snat makes. */
 export const onlyNatSnat = ({ language }: Subject): string | undefined => (language === 'nat-snat' ? undefined : "nat-snat's own claim");
 
+/** For `notFor`: pools are chosen by marks, which iptables sets. */
+export const needsMarks = ({ programs }: Subject): string | undefined => (programs.includes('iptables') ? undefined : 'its gateway has no iptables, which marks');
+
 /** Folder of its settings. */
 export const SETTINGS = '/proc/sys/net/ipv4/vs';
 

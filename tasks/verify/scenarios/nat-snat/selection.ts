@@ -1,7 +1,7 @@
 import { CLIENT, CLIENTS, OUTSIDE2, POOL, REMOTE, ISP2 } from '../../lab/topology.js';
 import type { Scenario } from '../context.js';
 import { showTally } from '../traffic.js';
-import { onlyNatSnat, peers, SETTINGS } from './own.js';
+import { needsMarks, onlyNatSnat, peers, SETTINGS } from './own.js';
 
 /** What is translated and what is left alone. */
 
@@ -34,7 +34,7 @@ export const insideToInside: Scenario = {
 export const marks: Scenario = {
   name: 'marks',
   claim: 'A mark chooses the pool, for whatever iptables can match; what has no mark goes to the pool for all.',
-  notFor: onlyNatSnat,
+  notFor: (subject) => onlyNatSnat(subject) ?? needsMarks(subject),
   run: async (context) => {
     const [first, second, third] = POOL;
     await context.configure(context.spec({ snat: [{ from: '0.0.0.0/0', pool: [first] }] }));
