@@ -31,15 +31,24 @@ export function writeArtifactShape(folder: string): string {
     }),
     tarball(folder, 'tools-nat-snat-static.tar.gz', { 'usr/sbin/ipvsadm': `#!/bin/sh\n# ${'x'.repeat(9000)}\n` }),
   ];
-  const manifest: Manifest = {
-    schema: MANIFEST_VERSION,
-    tool: { name: 'build-kernel', version: '0.0.0' },
+  writeManifest(folder, {
     flavour: 'nat-snat',
-    addons: [],
-    base: { name: 'debian-12', release: RELEASE },
     release: RELEASE,
     build: 'modules',
     modules: { folder: 'net/netfilter/ipvs', kernel: '6.1.0', kept: { ip_vs: [] }, left: [], symbols: 0 },
+    tools: [{ variant: 'static', name: 'ipvsadm', version: '1.31', path: '/usr/sbin/ipvsadm', sha256: '0'.repeat(64), linkage: 'static' }],
+    files,
+  });
+  return RELEASE;
+}
+
+/** manifest.json of an artifact that no build made. */
+export function writeManifest(folder: string, own: Pick<Manifest, 'flavour' | 'release' | 'build' | 'files'> & Partial<Manifest>): void {
+  const manifest: Manifest = {
+    schema: MANIFEST_VERSION,
+    tool: { name: 'build-kernel', version: '0.0.0' },
+    addons: [],
+    base: { name: 'debian-12', release: own.release },
     epoch: 1,
     inputs: [],
     series: [],
@@ -47,12 +56,11 @@ export function writeArtifactShape(folder: string): string {
     flags: {},
     config: { sha256: '0'.repeat(64), profile: 'distro', fragments: [] },
     options: {},
-    command: ['build-kernel', 'nat-snat'],
+    command: ['build-kernel', own.flavour],
     timings: {},
-    tools: [{ variant: 'static', name: 'ipvsadm', version: '1.31', path: '/usr/sbin/ipvsadm', sha256: '0'.repeat(64), linkage: 'static' }],
+    tools: [],
     warnings: [],
-    files,
+    ...own,
   };
   writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
-  return RELEASE;
 }

@@ -24,6 +24,8 @@ type Outcome = 'nothing to change' | 'shown' | 'declined' | 'provisioned' | 'bro
 
 interface Session {
   io: Io;
+  /** gateway.yaml as it was named. */
+  file: string;
   name: string;
   gateway: Gateway;
   target: Target;
@@ -49,7 +51,7 @@ export async function provision(io: Io, file: string, options: ProvisionOptions)
   for (const warning of spec.warnings) io.say(`warning: ${warning}`);
   const target = openTarget(name, spec.ssh(name), options);
   const scratch = await mkdtemp(join(tmpdir(), 'bk-'));
-  const session: Session = { io, name, gateway, target, options, scratch, at: 'nothing was changed' };
+  const session: Session = { io, file, name, gateway, target, options, scratch, at: 'nothing was changed' };
   try {
     await work(session);
   } catch (error) {
@@ -208,14 +210,14 @@ async function stages({ io }: Pick<Session, 'io'>, list: readonly (readonly [str
   );
 }
 
-function finish({ io, name, options }: Session, { plan, findings }: Prepared, outcome: Outcome, more: Record<string, unknown> = {}): void {
+function finish({ io, file, name, options }: Session, { plan, findings }: Prepared, outcome: Outcome, more: Record<string, unknown> = {}): void {
   io.result({ ...planDocument(plan), findings, outcome, ...more });
   const back = options.folder !== undefined && options.host === undefined ? `--folder ${options.folder}` : options.local ? '--local' : `--host ${name}`;
   const words: Record<Outcome, string> = {
     'nothing to change': `${name} is this gateway: nothing to change.`,
     shown: 'Nothing was changed.',
     declined: 'Nothing was changed.',
-    provisioned: `${name} is provisioned${plan.reboot ? ', runs what it was given and boots it from now on' : ''}. Back to what it was: build-kernel rollback ${back}`,
+    provisioned: `${name} is provisioned${plan.reboot ? ', runs what it was given and boots it from now on' : ''}. Back to what it was: build-kernel rollback ${file} ${back}`,
     'brought into effect': `${name} had the files; they are in effect again.`,
   };
   io.print(words[outcome]);

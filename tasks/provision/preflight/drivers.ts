@@ -1,4 +1,5 @@
 import type { DesiredKernel, HostFacts } from '../types.js';
+import { compareReleases } from './system.js';
 import type { Finding, PreflightInput } from './types.js';
 
 /** Whether the new kernel has drivers for this very host: a kernel without one for its disk does not boot, for its NIC is never seen again. */
@@ -53,12 +54,20 @@ export function isStacked(root: HostFacts['root']): boolean {
   return /^\/dev\/(mapper\/|dm-|md)/.test(root.device) || root.drivers.some((name) => /^(dm|md|raid|device.mapper)/.test(name));
 }
 
+/** Driver of a file system: ext4's is ext3's too, by its configuration at first, and always since 4.3, which dropped ext3. */
+function fileSystemDriver(fstype: string, { config, release }: DesiredKernel): string {
+  const has = (symbol: string): boolean => config[`CONFIG_${symbol}`] !== undefined;
+  if (!/^ext[23]$/.test(fstype) || !has('EXT4_FS')) return fstype;
+  if (fstype === 'ext3' && compareReleases(release, '4.3') >= 0) return 'ext4';
+  const also = has('EXT4_USE_FOR_EXT23') || (fstype === 'ext2' && has('EXT4_USE_FOR_EXT2'));
+  return also && !has(SYMBOLS[fstype] ?? '') ? 'ext4' : fstype;
+}
+
 /** Modules, not built in, without which the kernel cannot mount this host's root file system. */
 export function rootModules({ root }: Pick<HostFacts, 'root'>, kernel: DesiredKernel): string[] {
   const aliases = new Aliases(kernel.modulesAlias);
-  const names = [...(root.modaliases ?? []).flatMap((modalias) => aliases.match(modalias)), ...root.drivers.filter((name) => !ALWAYS.has(name)), root.fstype].filter((name) => name !== '');
-  const inside = (name: string): boolean => hasDriver(kernel, aliases, name) === 'y' || (/^ext[23]$/.test(name) && kernel.config['CONFIG_EXT4_USE_FOR_EXT23'] === 'y' && hasDriver(kernel, aliases, 'ext4') === 'y');
-  return [...new Set(names.filter((name) => !inside(name)).map((name) => MODULES[plain(name)] ?? plain(name)))];
+  const names = [...(root.modaliases ?? []).flatMap((modalias) => aliases.match(modalias)), ...root.drivers.filter((name) => !ALWAYS.has(name)), fileSystemDriver(root.fstype, kernel)].filter((name) => name !== '');
+  return [...new Set(names.filter((name) => hasDriver(kernel, aliases, name) !== 'y').map((name) => MODULES[plain(name)] ?? plain(name)))];
 }
 
 /** True when the kernel has a driver of this name inside, or as a module. */
@@ -127,10 +136,11 @@ function rootDisk({ facts, kernel }: PreflightInput, aliases: Aliases): Finding[
     else findings.push({ level: 'error', id: `driver ${driver}`, what: `The root file system's ${driver} has no driver in ${kernel.release}: it would not boot.`, fix: `Build the flavour with ${symbolOf(driver, 'y')}.` });
   }
   if (root.fstype !== '') {
-    const symbol = `CONFIG_${SYMBOLS[root.fstype] ?? `${root.fstype.toUpperCase()}_FS`}`;
-    const has = kernel.config[symbol] ?? (/^ext[23]$/.test(root.fstype) && kernel.config['CONFIG_EXT4_USE_FOR_EXT23'] === 'y' ? 'y' : undefined);
-    if (has === 'm') needModules.push(root.fstype);
-    else if (has === undefined && Object.keys(kernel.config).length > 0 && !kernel.modulesBuiltin.includes(root.fstype)) {
+    const driver = fileSystemDriver(root.fstype, kernel);
+    const symbol = `CONFIG_${SYMBOLS[driver] ?? `${driver.toUpperCase()}_FS`}`;
+    const has = kernel.config[symbol];
+    if (has === 'm') needModules.push(driver);
+    else if (has === undefined && Object.keys(kernel.config).length > 0 && !kernel.modulesBuiltin.includes(driver)) {
       findings.push({ level: 'error', id: 'root file system', what: `${kernel.release} cannot mount the root file system (${root.fstype}).`, fix: `Build the flavour with --set ${symbol}=y.` });
     }
   }

@@ -9,30 +9,34 @@ import { makePlan } from '../../../tasks/provision/plan/index.js';
 import { carryOut, settleTrial, status, takeBack, writeBundle, type Bundle } from '../../../tasks/provision/run/index.js';
 import { SshTarget } from '../../../tasks/provision/target/index.js';
 import type { DesiredKernel, Resource } from '../../../tasks/provision/types.js';
-import { scratch } from '../../support/cli.js';
+import { machineCache as env } from '../../support/artifacts.js';
+import { cli, scratch, type CliResult } from '../../support/cli.js';
 import { hostsContext } from '../../support/hosts/context.js';
 import { el6Image } from '../../support/hosts/el6.js';
 import { startHost, type Host } from '../../support/hosts/host.js';
+import { kernelArtifact } from '../../support/hosts/kernel-artifact.js';
 import { distributionSystem } from '../../support/hosts/systems.js';
 
 /** A kernel with an entry of its own on a host behind GRUB 0.97: tried, kept, taken back; one that panics; a power cut. */
 
 const dir = scratch('trial');
 const BOOT_SECONDS = 900;
+const context = hostsContext(dir);
 let host: Host;
 let target: SshTarget;
 let image: Buffer;
 let initramfs: Buffer;
 let release: string;
 /** Names, modes, owners, times and digests of what a run may touch. */
-const LIST = `cd /; ls lib/modules; find boot etc -xdev | grep -v -e ^etc/mtab -e ^etc/adjtime -e ^etc/resolv | sort | while read -r f; do
+const LIST = `cd /; ls lib/modules; find boot etc sbin usr/local lib/firmware -xdev | grep -v -e ^etc/mtab -e ^etc/adjtime -e ^etc/resolv | sort | while read -r f; do
   if [ -L "$f" ]; then echo "$f $(readlink "$f")"; elif [ -d "$f" ]; then stat -c '%n %a %u %g' "$f"; else stat -c '%n %a %u %g %Y %s' "$f"; fi
-done; find boot etc -xdev -type f | grep -v -e ^etc/mtab -e ^etc/adjtime -e ^etc/resolv | sort | xargs sha256sum`;
+done; find boot etc sbin usr/local lib/firmware -xdev -type f | grep -v -e ^etc/mtab -e ^etc/adjtime -e ^etc/resolv | sort | xargs sha256sum`;
 let before: string;
 
 beforeAll(async () => {
-  const context = hostsContext(dir);
-  host = await startHost({ name: 'gw1', image: await el6Image(context, { system: await distributionSystem(context, dir) }), folder: join(dir, 'gw1') });
+  // The gateway's NICs lead nowhere: eth1 and eth2.
+  const network = [1, 2].flatMap((hub) => ['-netdev', `hubport,id=hub${String(hub)},hubid=${String(hub)}`, '-device', `e1000,netdev=hub${String(hub)},romfile=`]);
+  host = await startHost({ name: 'gw1', image: await el6Image(context, { system: await distributionSystem(context, dir) }), folder: join(dir, 'gw1'), network });
   target = new SshTarget({ name: 'gw1', destination: host.name, config: host.ssh.config, oldAlgorithms: false }, false);
   release = (await host.run('uname -r')).stdout.trim();
   image = (await target.get(`/boot/vmlinuz-${release}`)) ?? Buffer.alloc(0);
@@ -113,6 +117,59 @@ describe('a kernel of its own behind GRUB 0.97', () => {
     expect(await takeBack(target, made.id, true)).toBe(true);
     await host.waitForSsh(bootId);
     expect(await cmdline()).not.toContain('build_kernel');
+    expect((await host.run(LIST)).stdout).toBe(before);
+  });
+});
+
+describe('build-kernel provision on this host', () => {
+  const toolkit = (...args: string[]): Promise<CliResult> => cli([...args, '--ssh-config', host.ssh.config, '--host', 'gw1', '--json'], { cwd: dir, env: { ...env } });
+  const file = join(dir, 'gateway.yaml');
+  let other: string;
+
+  beforeAll(async () => {
+    other = release.replace('-amd64', '-rt-amd64');
+    await kernelArtifact(await distributionSystem(context, dir, other), 'distro-snat', join(dir, 'artifact'));
+    writeFileSync(
+      file,
+      `flavour: distro-snat
+artifact: artifact
+interfaces:
+  - {device: eth0, role: management}
+  - {device: eth1, role: inside, addresses: [192.168.40.1/24]}
+  - {device: eth2, role: outside, addresses: [203.0.113.1/24], gateway: 203.0.113.2}
+snat:
+  - {pool: [203.0.113.100-203.0.113.102]}
+access: {management: 172.31.255.15}
+hosts:
+  gw1: {ssh: {destination: gw1}}
+confirm_minutes: 30
+`,
+    );
+  }, 1_800_000);
+
+  it('says that a kernel which hangs needs a hand here, and is refused a /boot that is read-only', async () => {
+    await host.run('mount -o remount,ro /boot');
+    const refused = await toolkit('provision', file, '--yes');
+    await host.run('mount -o remount,rw /boot');
+    expect(refused.status).toBe(16);
+    expect(refused.stderr + refused.stdout).toContain('/boot is on a file system that is mounted read-only');
+    expect((await host.run(LIST)).stdout).toBe(before);
+    const plan = (await toolkit('provision', file, '--plan')).json;
+    expect(plan).toMatchObject({ reboot: true, hang: expect.stringContaining('somebody resets the host') as string });
+  });
+
+  it('tries the new kernel, keeps it, and has nothing to change a second time', async () => {
+    const made = await toolkit('provision', file, '--yes');
+    expect(made.json, made.stdout + made.stderr).toMatchObject({ outcome: 'provisioned', reboot: true });
+    expect((await host.run('uname -r')).stdout.trim()).toBe(other);
+    const again = await toolkit('provision', file, '--yes');
+    expect(again.json, again.stdout + again.stderr).toMatchObject({ outcome: 'nothing to change', changes: [], drift: [] });
+  });
+
+  it('takes it back byte for byte', async () => {
+    const back = await toolkit('rollback', file, '--yes');
+    expect(back.json, back.stdout + back.stderr).toMatchObject({ outcome: 'taken back', reboot: true });
+    expect((await host.run('uname -r')).stdout.trim()).toBe(release);
     expect((await host.run(LIST)).stdout).toBe(before);
   });
 });

@@ -13,9 +13,9 @@ const input = (context: HostsContext): { fetch: HostsContext['fetch']; cacheDir:
   progress: context.say,
 });
 
-/** The distribution's kernel. @param folder scratch */
-export async function distributionSystem(context: HostsContext, folder: string): Promise<GuestSystem> {
-  return systemFromDistribution(join(folder, 'distro-system'), input(context));
+/** The distribution's kernel. @param folder scratch @param release another than its current one */
+export async function distributionSystem(context: HostsContext, folder: string, release?: string): Promise<GuestSystem> {
+  return systemFromDistribution(join(folder, `distro-system${release === undefined ? '' : `-${release}`}`), { ...input(context), ...(release === undefined ? {} : { release }) });
 }
 
 /** An artifact's kernel. @param folder scratch */

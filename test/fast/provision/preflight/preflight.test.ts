@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { armsWatchdog, ifItHangs, preflight, refuseUnfit, type Finding, type PreflightInput } from '../../../../tasks/provision/preflight/index.js';
+import { rootModules } from '../../../../tasks/provision/preflight/drivers.js';
 import { compareReleases } from '../../../../tasks/provision/preflight/system.js';
 import type { Change, DesiredKernel, Gateway, HostFacts } from '../../../../tasks/provision/types.js';
 
@@ -109,6 +110,22 @@ describe('drivers of the new kernel for this host', () => {
     expect(ids(found({ facts: { ...without, root: { ...facts.root, device: '/dev/mapper/vg-root' } } }))).toEqual(['error initramfs']);
     expect(found({ facts: without, kernel: { ...kernel, config: { ...kernel.config, CONFIG_EXT4_FS: 'y', CONFIG_VIRTIO_BLK: 'y', CONFIG_VIRTIO_PCI: 'y' } } })).toEqual([]);
     expect(ids(found({ facts: { ...facts, root: { ...facts.root, fstype: 'xfs' } } }))).toEqual(['error root file system']);
+  });
+});
+
+describe('a root file system that another driver mounts too', () => {
+  const root = { ...facts.root, fstype: 'ext3' };
+  const with3 = (release: string, config: DesiredKernel['config']): string[] => ids(found({ facts: { ...facts, root }, kernel: { ...kernel, release, config: { ...kernel.config, ...config } } }));
+
+  it("is ext3 by ext4, where that is so: by its configuration, or since ext3's own is gone", () => {
+    expect(with3('2.6.32-220.el6', {})).toEqual(['error root file system']);
+    expect(with3('2.6.32-220.el6', { CONFIG_EXT3_FS: 'm' })).toEqual([]);
+    expect(with3('3.10.0', { CONFIG_EXT4_USE_FOR_EXT23: 'y' })).toEqual([]);
+    expect(with3('6.1.0-56-amd64', {})).toEqual([]);
+    const modules = (release: string, config: DesiredKernel['config']): string[] => rootModules({ root }, { ...kernel, release, config: { ...kernel.config, ...config } });
+    expect(modules('6.1.0-56-amd64', {})).toContain('ext4');
+    expect(modules('6.1.0-56-amd64', { CONFIG_EXT4_FS: 'y' })).not.toContain('ext4');
+    expect(modules('2.6.32-220.el6', { CONFIG_EXT3_FS: 'm' })).toContain('ext3');
   });
 });
 
