@@ -21,7 +21,8 @@ enough_room() {
   mounts=0
   while [ "$room_i" -lt "$NEEDS" ]; do
     eval "room_folder=\$NEED_FOLDER_$room_i; room_kib=\$NEED_KIB_$room_i"
-    room_line=$(df -P -k "$room_folder" 2>/dev/null | tail -n 1)
+    # Without its heading: where a folder is on no mount that is listed (a chroot), there is nothing else.
+    room_line=$(df -P -k "$room_folder" 2>/dev/null | tail -n +2 | tail -n 1)
     # shellcheck disable=SC2086
     set -- $room_line
     if [ $# -ge 6 ]; then
