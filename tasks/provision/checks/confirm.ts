@@ -14,13 +14,15 @@ export interface ConfirmOptions {
   patience: number;
   /** Called after each look with what does not hold yet. */
   progress?: (text: string) => void;
+  /** Asked after each look that does not hold: true when it is no use to go on, as the host has taken the run back. */
+  over?: () => Promise<boolean>;
 }
 
 /**
  * Looks at files, effects and, with a probe, traffic, again and again until all holds or patience is over.
  * @returns the last look; it is a success when no result isDrift
  */
-export async function confirmChecks(target: Target, desired: Pick<Desired, 'resources' | 'effects'>, { gateway, patience, progress }: ConfirmOptions): Promise<CheckResult[]> {
+export async function confirmChecks(target: Target, desired: Pick<Desired, 'resources' | 'effects'>, { gateway, patience, progress, over }: ConfirmOptions): Promise<CheckResult[]> {
   const until = Date.now() + patience * 1000;
   for (;;) {
     checkInterrupted();
@@ -30,7 +32,7 @@ export async function confirmChecks(target: Target, desired: Pick<Desired, 'reso
     const last = Date.now() >= until;
     const results = settled || last ? [...host, ...(await trafficOf(target, gateway))] : host;
     const open = results.filter(({ status }) => isDrift(status));
-    if (last || open.length === 0) return results;
+    if (last || open.length === 0 || (await over?.())) return results;
     progress?.(`${String(open.length)} of ${String(results.length)} do not hold yet: ${open[0]?.id ?? ''}`);
     await sleep(3000);
   }

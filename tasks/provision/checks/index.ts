@@ -6,7 +6,7 @@ import type { CheckResult } from './types.js';
 export { checkEffects, drift } from './effects.js';
 export { checkResources } from './resources.js';
 export { confirmChecks, type ConfirmOptions } from './confirm.js';
-export { trafficOf } from './probe.js';
+export { probeClientAway, trafficOf } from './probe.js';
 export { checkTraffic, type TrafficProbe } from './traffic.js';
 export { isDrift, type CheckResult, type CheckStatus, type HostReport } from './types.js';
 

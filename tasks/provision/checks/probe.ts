@@ -1,3 +1,4 @@
+import { ExpectedError } from '../../lib/errors.js';
 import { SshTarget } from '../target/ssh.js';
 import type { Gateway, Target } from '../types.js';
 import { ask } from './frames.js';
@@ -17,6 +18,24 @@ export async function trafficOf(target: Target, gateway: Pick<Gateway, 'probe' |
   const client = new SshTarget({ ...probe.client, name: probe.client.destination });
   try {
     return [await checkTraffic(target, { client, connect: probe.connect, pool: snat.flatMap(({ pool }) => pool) })];
+  } finally {
+    await client.close();
+  }
+}
+
+/**
+ * What keeps the probe's client from being asked now; a client that is only reached through the gateway may be away still.
+ * @returns nothing when it answers, or when there is none
+ */
+export async function probeClientAway({ probe }: Pick<Gateway, 'probe'>): Promise<string | undefined> {
+  if (!probe) return undefined;
+  const client = new SshTarget({ ...probe.client, name: probe.client.destination });
+  try {
+    await client.sh('true', [], { timeout: 30_000 });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ExpectedError) || error.code === 'interrupted') throw error;
+    return error.what;
   } finally {
     await client.close();
   }

@@ -7,10 +7,10 @@ import { remove } from '../../lib/files.js';
 import type { Io } from '../../lib/io.js';
 import { askYes } from '../../lib/ui/ask.js';
 import { runStages, type StageProgress } from '../../lib/ui/stages.js';
-import { confirmChecks, isDrift, type CheckResult } from '../checks/index.js';
+import { confirmChecks, isDrift, probeClientAway, type CheckResult } from '../checks/index.js';
 import { isDone, planDocument, showPlan } from '../plan/index.js';
 import { refuseUnfit } from '../preflight/index.js';
-import { carryOut, settleTrial, takeBack, writeBundle } from '../run/index.js';
+import { carryOut, settleTrial, status as engineStatus, takeBack, writeBundle } from '../run/index.js';
 import { loadSpec } from '../spec/load.js';
 import type { Gateway, Target } from '../types.js';
 import { chooseHost, openTarget } from './open.js';
@@ -67,13 +67,16 @@ async function work(session: Session): Promise<void> {
   let artifact: ArtifactTree | undefined;
   let prepared: Prepared | undefined;
   let pending: OnItsWay | undefined;
+  const warnings: string[] = [];
   await stages(session, [
     ['read the artifact', async () => (artifact = await openArtifact(gateway.artifact, join(scratch, 'artifact')))],
     [
       `look at ${name}`,
       async (p) => {
         pending = await onItsWay(target);
-        prepared = await prepare(target, gateway, artifact!, [], (text) => {
+        const away = target.kind === 'folder' ? undefined : await probeClientAway(gateway);
+        if (away !== undefined) warnings.push(`The probe's client cannot be asked now: ${away} Unless that is mended by the time of the checks, nothing is kept.`);
+        prepared = await prepare(target, gateway, artifact!, warnings, (text) => {
           p.progress(text);
         }, scratch);
       },
@@ -93,7 +96,7 @@ async function work(session: Session): Promise<void> {
       const checks = await checkAndKeep(session, now, going.id, going.journal.reboot);
       return finish(session, now, 'provisioned', { run: going.id, checks });
     }
-    await stages(session, [[`look at ${name} again`, async (p) => (now = await prepare(target, gateway, artifact!, [], (text) => { p.progress(text); }, scratch))]]);
+    await stages(session, [[`look at ${name} again`, async (p) => (now = await prepare(target, gateway, artifact!, warnings, (text) => { p.progress(text); }, scratch))]]);
   }
   if (!isDone(now.plan) || now.findings.some(({ level }) => level === 'error')) {
     io.print(showPlan(now.plan));
@@ -144,13 +147,13 @@ async function change(session: Session, now: Prepared): Promise<CheckResult[]> {
   return checkAndKeep(session, now, bundle.id, bundle.reboot);
 }
 
-async function check({ gateway, target, options, io, name }: Session, now: Prepared): Promise<CheckResult[]> {
+async function check({ gateway, target, options, io, name }: Session, now: Prepared, over?: () => Promise<boolean>): Promise<CheckResult[]> {
   let checks: CheckResult[] = [];
   await stages({ io }, [
     [
       `check ${name}`,
       async (p) => {
-        checks = await confirmChecks(target, now.desired, { gateway, patience: options.settle, progress: (text) => { p.progress(text); } });
+        checks = await confirmChecks(target, now.desired, { gateway, patience: options.settle, progress: (text) => { p.progress(text); }, ...(over ? { over } : {}) });
         p.note(`${String(checks.filter(({ status }) => status === 'pass').length)} of ${String(checks.length)} checks hold`);
       },
     ],
@@ -161,7 +164,7 @@ async function check({ gateway, target, options, io, name }: Session, now: Prepa
 /** @throws ExpectedError provision when the checks do not hold: the host was then taken back */
 async function checkAndKeep(session: Session, now: Prepared, id: string, reboot: boolean): Promise<CheckResult[]> {
   const { name, target, options } = session;
-  const checks = await check(session, now);
+  const checks = await check(session, now, async () => (await engineStatus(target))?.runs[id] !== 'tried');
   if (!checks.some(({ status }) => isDrift(status))) {
     await stages(session, [['keep it', () => settleTrial(target, id)]]);
     session.at = 'it is provisioned and confirmed';

@@ -124,6 +124,8 @@ export async function settleTrial(target: Target, id: string): Promise<void> {
  * @returns whether the host is rebooting, out of the kernel or modules that were taken back
  */
 export async function takeBack(target: Target, id: string, needsReboot: boolean): Promise<boolean> {
+  // The host did so itself when its time was over, with the reboot.
+  if ((await stateOf(target, id)) === 'reverted') return false;
   await engine(target, 'revert', id);
   if (!needsReboot || target.kind === 'folder') return false;
   await reboot(target);

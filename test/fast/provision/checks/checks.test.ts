@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../tasks/lib/digest.js';
 import { run } from '../../../../tasks/lib/exec.js';
-import { checkEffects, checkHost, checkResources, drift } from '../../../../tasks/provision/checks/index.js';
+import { checkEffects, checkHost, checkResources, confirmChecks, drift } from '../../../../tasks/provision/checks/index.js';
 import { ask } from '../../../../tasks/provision/checks/frames.js';
 import type { Effect, Resource } from '../../../../tasks/provision/types.js';
 import { folderTarget } from './local.js';
@@ -47,6 +47,14 @@ describe.each(SHELLS)('questions to %s', (...shell) => {
 it('an answer that is cut off is told, not taken for a pass', async () => {
   const target = { ...folderTarget(root), sh: () => Promise.resolve({ exitCode: 255, stdout: 'motd', stderr: 'Connection closed' }) };
   await expect(ask(target, [{ script: 'true' }])).rejects.toMatchObject({ code: 'network', why: expect.stringContaining('Connection closed') as string });
+});
+
+it('what must hold before a run is kept is not waited for when the host has taken it back', async () => {
+  const looks: string[] = [];
+  const options = { gateway: { snat: [] }, patience: 600, progress: (text: string) => looks.push(text), over: () => Promise.resolve(true) };
+  const results = await confirmChecks(folderTarget(''), { resources: [], effects: [effect('never', 'echo 2', { equals: '1' })] }, options);
+  expect(results.map(({ status }) => status)).toEqual(['fail']);
+  expect(looks).toEqual([]);
 });
 
 describe('effects', () => {

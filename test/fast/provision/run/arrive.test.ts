@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { carryOut, writeBundle } from '../../../../tasks/provision/run/index.js';
+import { carryOut, takeBack, writeBundle } from '../../../../tasks/provision/run/index.js';
 import { changes, input, plan } from '../engine/support.js';
 import type { Target } from '../../../../tasks/provision/types.js';
 
@@ -33,4 +33,9 @@ it.each([
 ])('says what became of it: %s', async (state, ups, what) => {
   const bundle = await made;
   await expect(carryOut(host(bundle.id, ['applied', state], ups), bundle, { bootSeconds: 60 })).rejects.toMatchObject({ what: expect.stringContaining(what) as string });
+});
+
+it('does not boot a host again that has taken the run back by itself', async () => {
+  expect(await takeBack(host('r', ['reverted'], []), 'r', true)).toBe(false);
+  expect(await takeBack(host('r', ['tried'], []), 'r', true)).toBe(true);
 });
