@@ -1,4 +1,4 @@
-import { engine, status, trialReboot, type EngineStatus } from '../run/index.js';
+import { arrived, engine, status, trialReboot, type EngineStatus } from '../run/index.js';
 import { checkResources, isDrift } from '../checks/index.js';
 import { ExpectedError } from '../../lib/errors.js';
 import type { Desired, Target } from '../types.js';
@@ -77,13 +77,5 @@ export async function bringIntoEffect(target: Target, run: OnItsWay, bootSeconds
   }
   say('the host reboots');
   await trialReboot(target, run.id);
-  const up = await target.waitUp(bootSeconds);
-  const state = up ? (await status(target))?.runs[run.id] : undefined;
-  if (state === 'tried') return;
-  throw new ExpectedError({
-    code: 'provision',
-    what: up ? `The trial did not come up on ${target.name}; the host has taken everything back.` : `${target.name} did not answer within ${String(bootSeconds)} seconds of its reboot.`,
-    why: up ? `run ${run.id} is ${state ?? 'unknown'}` : undefined,
-    fix: up ? `Its console says why; so may /var/lib/build-kernel/runs/${run.id}/log there.` : 'Wait for it, then run the same command again. If it stays away: reset it, the old kernel boots.',
-  });
+  await arrived(target, run.id, bootSeconds);
 }

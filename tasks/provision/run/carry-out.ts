@@ -45,8 +45,12 @@ async function patientState(target: Target, id: string): Promise<string> {
   }
 }
 
-/** After the trial's reboot: the run must be the one that is tried. */
-async function arrived(target: Target, id: string, seconds: number): Promise<void> {
+/**
+ * After the trial's reboot: the run must be the one that is tried.
+ * @param seconds that the host may take
+ * @throws ExpectedError provision when it did not come up, or came up without the run
+ */
+export async function arrived(target: Target, id: string, seconds: number): Promise<void> {
   const until = Date.now() + seconds * 1000;
   let state = 'trial';
   // In state trial it has not gone down yet: what answers may be another boot than the target has seen, but not the trial's.

@@ -3,4 +3,4 @@ export { engine, reboot, status, trialReboot, type EngineStatus, type RunState }
 export { ENGINE, ENGINE_FOLDER } from './engine.js';
 export { HOOK_PART, MENU_PART } from './operations.js';
 export { upload, type UploadProgress } from './upload.js';
-export { carryOut, settleTrial, takeBack, type Outcome } from './carry-out.js';
+export { arrived, carryOut, settleTrial, takeBack, type Outcome } from './carry-out.js';
