@@ -41,9 +41,9 @@ export async function list(io: Io, options: { names?: boolean }): Promise<void> 
     return;
   }
   io.result({ flavours: await Promise.all(flavours.map(describe)) });
-  const rows = (kind: Flavour['kind']): string => table(flavours.filter((flavour) => flavour.kind === kind).map((flavour) => [`  ${flavour.name}`, flavour.base ?? '', flavour.summary]));
+  const rows = (kind: Flavour['kind']): string => table(flavours.filter((flavour) => flavour.kind === kind).map((flavour) => [`  ${flavour.name}`, flavour.base ?? flavour.bases?.join(', ') ?? '', flavour.summary]));
   io.print(`Flavours (name, base, what it is):\n${rows('flavour')}`);
-  io.print(`\nAdd-ons (--with NAME, on any flavour):\n${rows('addon')}`);
+  io.print(`\nAdd-ons (--with NAME; name, bases, what it is):\n${rows('addon')}`);
   io.print(`\nNot applicable (build-kernel show NAME says why):\n${rows('not-applicable')}`);
   io.print('\nBuild one: build-kernel NAME.   All about one: build-kernel show NAME.');
 }

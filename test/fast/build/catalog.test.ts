@@ -76,6 +76,7 @@ describe('the shipped data', () => {
 describe('a recipe', () => {
   it('takes an add-on, and refuses alternatives with the reason', async () => {
     expect((await loadRecipe('dsnat-220', ['chroute'])).addons).toHaveLength(1);
+    await expect(loadRecipe('distro-snat', ['chroute'])).rejects.toMatchObject({ code: 'usage', what: expect.stringContaining('does not fit distro-snat') as unknown });
     await expect(loadRecipe('dsnat-279', ['lvs-snat-279'])).rejects.toMatchObject({ code: 'usage', why: expect.stringContaining('23 IPVS files') as unknown });
     await expect(loadRecipe('toa')).rejects.toMatchObject({ code: 'usage', why: expect.stringContaining('malformed') as unknown });
     await expect(loadRecipe('chroute')).rejects.toMatchObject({ code: 'usage', fix: expect.stringContaining('--with chroute') as unknown });

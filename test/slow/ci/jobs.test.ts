@@ -27,7 +27,7 @@ beforeAll(() => {
   const data = shapeData(dir);
   writeFlavour(data.folder, 'shape-gateway', 'summary: the shape as a gateway\norigin: here\nbase: shape\nsuffix: .gw\nlanguage: {name: iptables}\n');
   // The flavour is a shape of a kernel: it has neither tools nor packages, and cannot be booted.
-  Object.assign(env, { BUILD_KERNEL_FLAVOURS: data.folder, BUILD_KERNEL_TOOLS: 'none', BUILD_KERNEL_NO_PACKAGES: 'true', CI: 'true', GITHUB_ENV: join(dir, 'env'), GITHUB_OUTPUT: join(dir, 'output'), GITHUB_STEP_SUMMARY: join(dir, 'summary') });
+  Object.assign(env, { BUILD_KERNEL_FLAVOURS: data.folder, BUILD_KERNEL_TOOLS: 'none', BUILD_KERNEL_NO_PACKAGES: 'true', CI: 'true', npm_config_cache: join(dir, 'npm'), npm_config_offline: 'true', GITHUB_ENV: join(dir, 'env'), GITHUB_OUTPUT: join(dir, 'output'), GITHUB_STEP_SUMMARY: join(dir, 'summary') });
   for (const name of ['env', 'output', 'summary']) writeFileSync(join(dir, name), '');
   writeFileSync(
     join(checkout, 'gateway.yaml'),
