@@ -3,6 +3,7 @@ import type { FetchOptions } from './lib/fetch/for-run.js';
 import type { Io } from './lib/io.js';
 import { image } from './image/command.js';
 import type { FinishedImage, ImageOptions } from './image/types.js';
+import { initramfsHere } from './provision/boot/index.js';
 import { checkEffects, type CheckResult } from './provision/checks/index.js';
 import { openImageSource, provisionRoot, type ImageSource } from './provision/image-root.js';
 import { guestTarget } from './provision/target/guest.js';
@@ -49,6 +50,11 @@ export async function makeImage(io: Io, file: string, options: ImageOptions & { 
       const { desired, files } = await provisionRoot(root, source);
       wanted.desired = desired;
       return { files };
+    },
+    initramfs: async (source, need, folder) => {
+      const { content } = await initramfsHere(source.artifact, folder)({ ...need, path: '/boot/initramfs.img' });
+      if (typeof content === 'string') throw new Error('an initial file system is a file');
+      return content.source;
     },
     verify: (finished, source) => {
       if (!wanted.desired) throw new Error('the image was not provisioned');

@@ -17,6 +17,7 @@ import { artifactSbom, type ImageContents } from '../lib/supply/sbom.js';
 import { sealedFile, sealedFolder, writeSums } from '../lib/supply/sums.js';
 import { runStages, type StageProgress } from '../lib/ui/stages.js';
 import { makeAppliance, APPLIANCE_APPEND } from './appliance/make.js';
+import { isOld } from './disk/kernel.js';
 import { makeDisk } from './disk/make.js';
 import { describeFiles, IMAGE_MANIFEST, writeImageManifest, type ImageManifest } from '../lib/image-manifest.js';
 import { makeOciArchive } from './oci.js';
@@ -68,6 +69,10 @@ async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Pro
     p.progress(text);
   };
   let root: { tar: string; sha256: string; packages: ImageContents['packages']; epoch: number; name: string };
+  const { release, build } = source.artifact.manifest;
+  if (options.root === undefined && build !== 'modules' && isOld(release)) {
+    throw new ExpectedError({ code: 'usage', what: `A disk of ${source.gateway.flavour} needs a root of its kernel's age.`, why: `This distribution's programs do not run on ${release}.`, fix: 'Give one with --root TAR (an EL6 root), or make an appliance of it: --kind appliance.' });
+  }
   if (options.root === undefined) root = { ...(await debianRoot({ cacheDir, extra: options.packages, log, progress })), name: 'debian' };
   else {
     const tar = resolve(options.root);

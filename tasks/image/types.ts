@@ -20,6 +20,12 @@ export interface ImageParts<S extends ImageSource = ImageSource> {
   open(file: string, host: string | undefined, scratch: string): Promise<S>;
   /** Makes a root folder the gateway. @returns number of files written */
   provision(root: string, source: S): Promise<{ files: number }>;
+  /**
+   * An initial file system for the artifact's own kernel.
+   * @param drivers names of modules; one that is built in or not there is passed over
+   * @returns path of the file, below folder
+   */
+  initramfs(source: S, need: { drivers: readonly string[]; fstype: string }, folder: string): Promise<string>;
   /** Boots the finished image and takes it through its checks. @returns true when all hold */
   verify(image: FinishedImage, source: S): Promise<boolean>;
 }

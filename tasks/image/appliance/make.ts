@@ -6,6 +6,7 @@ import { remove, writeAtomic } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
 import { assembleDisk } from '../disk/assemble.js';
 import { grubConfig } from '../disk/grub-config.js';
+import { bootsByUefi } from '../disk/kernel.js';
 import { diskIds } from '../disk/layout.js';
 import type { ImageParts, ImageSource } from '../types.js';
 import { packInitramfs } from './pack.js';
@@ -60,7 +61,7 @@ export async function makeAppliance<S extends ImageSource>(
   await copyFile(initramfs, join(boot, 'boot/initramfs.img'));
   await writeAtomic(join(boot, 'boot/grub/grub.cfg'), grubConfig([{ title: `${gateway.host} (${gateway.flavour} ${release})`, kernel: '/boot/vmlinuz', initrd: '/boot/initramfs.img', append: APPLIANCE_APPEND }], diskIds(identity).filesystem));
   const disk = join(into, 'usb.img');
-  await assembleDisk({ root: boot, image: join(scratch, 'usb.img'), format: 'raw', freeMib: 0, identity, epoch, scratch: join(scratch, 'usb-scratch'), log, progress });
+  await assembleDisk({ root: boot, type: 'ext4', uefi: bootsByUefi(release), image: join(scratch, 'usb.img'), format: 'raw', freeMib: 0, identity, epoch, scratch: join(scratch, 'usb-scratch'), log, progress });
   await rename(join(scratch, 'usb.img'), disk).catch(async () => copyFile(join(scratch, 'usb.img'), disk));
   progress(basename(into));
   return { kernel, initramfs, disk };

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { run } from '../../lib/exec.js';
 import type { StageLog } from '../../lib/log.js';
 import { runAsImageRoot } from '../namespace.js';
-import { makeEsp, makeExt4, rootSize } from './filesystems.js';
+import { makeEsp, makeRoot, rootSize } from './filesystems.js';
 import { efiFiles, installBios } from './grub.js';
+import type { RootType } from './kernel.js';
 import { diskIds, layoutFor, partition, place } from './layout.js';
 
 /** A bootable disk from a folder that is a whole root, /boot/grub/grub.cfg in it. */
@@ -12,8 +13,12 @@ import { diskIds, layoutFor, partition, place } from './layout.js';
 export interface DiskInput {
   /** The root. */
   root: string;
+  /** Of its file system. */
+  type: RootType;
   /** The disk to write. */
   image: string;
+  /** Boots by UEFI too. */
+  uefi: boolean;
   format: 'raw' | 'qcow2';
   /** Room on the root file system beside what is there, MiB. */
   freeMib: number;
@@ -38,13 +43,13 @@ export async function assembleDisk(input: DiskInput): Promise<void> {
   const bytes = await rootSize(root, input.freeMib, log);
   const layout = layoutFor(bytes);
   const raw = join(scratch, 'disk.raw');
-  const filesystem = join(scratch, 'root.ext4');
+  const filesystem = join(scratch, 'root.fs');
   const esp = join(scratch, 'esp.fat');
   progress('root file system');
   await clampTimes(root, epoch, log);
-  await makeExt4(filesystem, root, bytes, ids, epoch, log);
+  await makeRoot(input.type, filesystem, root, bytes, ids, epoch, log);
   progress('boot loader');
-  await makeEsp(esp, layout.esp.sectors, await efiFiles(ids.filesystem, scratch, log), ids, epoch, scratch, log);
+  await makeEsp(esp, layout.esp.sectors, input.uefi ? await efiFiles(ids.filesystem, scratch, log) : {}, ids, epoch, scratch, log);
   await partition(raw, layout, ids, log);
   await place(raw, filesystem, layout.root.start, log);
   await place(raw, esp, layout.esp.start, log);

@@ -4,6 +4,7 @@ import { run } from '../../lib/exec.js';
 import { remove, writeAtomic } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
 import { runAsImageRoot } from '../namespace.js';
+import type { RootType } from './kernel.js';
 import type { DiskIds } from './layout.js';
 
 /** File systems made from folders, without mounting anything; same contents, ids and time give the same bytes. */
@@ -18,13 +19,13 @@ export async function rootSize(folder: string, freeMib: number, log?: StageLog):
  * @param bytes a multiple of 1 MiB
  * @param epoch time of the file system, seconds since 1970
  */
-export async function makeExt4(file: string, folder: string, bytes: number, ids: DiskIds, epoch: number, log?: StageLog): Promise<void> {
+export async function makeRoot(type: RootType, file: string, folder: string, bytes: number, ids: DiskIds, epoch: number, log?: StageLog): Promise<void> {
   const handle = await open(file, 'w');
   await handle.truncate(bytes);
   await handle.close();
   await runAsImageRoot(
     // GRUB of Debian 12 reads no metadata_csum_seed; orphan_file is newer than its kernel tools.
-    ['mke2fs', '-q', '-t', 'ext4', '-O', '^metadata_csum_seed,^orphan_file', '-L', 'root', '-U', ids.filesystem, '-E', `hash_seed=${ids.filesystem},lazy_itable_init=0,lazy_journal_init=0,nodiscard`, '-d', folder, '-F', file],
+    ['mke2fs', '-q', '-t', type, ...(type === 'ext4' ? ['-O', '^metadata_csum_seed,^orphan_file'] : []), '-L', 'root', '-U', ids.filesystem, '-E', `hash_seed=${ids.filesystem},lazy_itable_init=0,lazy_journal_init=0,nodiscard`, '-d', folder, '-F', file],
     {
       log,
       // The first is mke2fs's own name for its clock before SOURCE_DATE_EPOCH was common.
