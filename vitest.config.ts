@@ -12,7 +12,8 @@ export default defineConfig({
           globalSetup: ['test/support/slow-setup.ts'],
           testTimeout: 1_800_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // Two at a time: a guest that is emulated uses one processor.
+          maxWorkers: 2,
         },
       },
     ],
