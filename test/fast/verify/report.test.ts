@@ -63,7 +63,7 @@ describe('the table', () => {
       '',
     ]);
     expect(renderTable(report([], { times: { boot: 3, total: 4 }, topology: 'vms', qemu: 'QEMU emulator version 8.2.2' }))).toMatch(
-      /QEMU 8\.2\.2, tcg\n.*a VM for each node, .*\n.*no packet seen by the server/,
+      /QEMU 8\.2\.2, tcg\n.*a VM for each node, .*\n.*booted in [\d.]+s, [\dms. ]+ in all/,
     );
   });
   it('gives a row to each scenario, with its reason below, in columns', () => {
