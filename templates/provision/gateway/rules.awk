@@ -1,6 +1,7 @@
 # Turns one list of rules into another with as little as possible undone between: what both have is not touched, and what
 # is new is made before what is old goes, where both can be there at once. Prints "- COMMAND" (may fail: it is gone
-# already) and "+ COMMAND" (must not fail). The same as `change` in tasks/lib/gateway/steps.ts.
+# already), "= COMMAND" (only if its addresses
+# are listed) and "+ COMMAND" (must not fail). The same as `change` in tasks/lib/gateway/steps.ts.
 #
 # Both files: key, parent, list, stays, add, remove, edit; tab-separated, "-" for none. awk -f rules.awk old=1 OLD old=0 NEW
 BEGIN { FS = "\t" }
@@ -17,7 +18,7 @@ function print_undone(which,    i, key) {
         key = was[i]
         if (!gone(key, which)) continue
         if (up[i] != "-" && (up[i] in before) && gone(up[i], which) && stays[i] == "-") continue
-        print "- " undo[i]
+        print (stays[i] == "-" ? "- " : "= ") undo[i]
     }
 }
 function gone(key, which) { return which == 1 ? (key in first) : !(key in keep) && !(key in first) }

@@ -7,12 +7,29 @@ rules_now() {
     { ipvsadm -Sn; ipvsadm -G; } 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /[.:\[]|^-/) printf "%s ", $i; print "" }'
 }
 
+# rules_listed NOW COMMAND: every address of the command is among those words
+rules_listed() {
+    for word in $2; do
+        case $word in
+        *.*.*.* | *:*:*) ;;
+        *) continue ;;
+        esac
+        case $1 in
+        *" ${word%/*} "* | *" ${word%/*}/"*) ;;
+        *) return 1 ;;
+        esac
+    done
+}
+
 # rules_change OLD NEW
 rules_change() {
+    # dsnat's kernel of 2.6.32-279 dereferences NULL (ip_vs_del_laddr) when an address of a zone that is not there is deleted.
+    listed=" $(rules_now | tr '\n' ' ') "
     awk -f "${here:-$CONF}/rules.awk" old=1 "$1" old=0 "$2" >"$STATE/rules.todo"
     while read -r sign todo; do
         case $sign in
         -) eval "$todo" >/dev/null 2>&1 ;;
+        =) if rules_listed "$listed" "$todo"; then eval "$todo" >/dev/null 2>&1; fi ;;
         +) eval "$todo" || fault "not taken: $todo" ;;
         esac
     done <"$STATE/rules.todo"

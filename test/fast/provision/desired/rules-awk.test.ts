@@ -69,3 +69,27 @@ describe.each(['awk', 'busybox awk'])('%s', (awk) => {
     expect(execFileSync('sh', ['-c', `ipvsadm() { printf '%s\\n' "$@"; }; eval "$1"`, 'sh', line], { encoding: 'utf8' })).toBe("-A\na'b $(id) `id` \\ \"x\"\n");
   });
 });
+
+describe.each(['sh', 'busybox sh'])('rules.sh under %s', (shell) => {
+  /** What is told to ipvsadm when all of `old` goes and this is listed. */
+  function told(old: readonly Step[], listing: string): string[] {
+    writeFileSync(join(dir, 'old'), render('rules.eta', { steps: old }));
+    const [program = '', ...rest] = shell.split(' ');
+    const script = `here=$1 STATE=$2 LISTING=$3
+ipvsadm() { case $1 in -Sn) ;; -G) printf '%s\\n' "$LISTING" ;; *) printf 'ipvsadm %s\\n' "$*" >>"$STATE/told" ;; esac; }
+. "$here/rules.sh"
+: >"$STATE/told"
+rules_change "$STATE/old" /dev/null
+cat "$STATE/told"`;
+    return execFileSync(program, [...rest, '-c', script, 'sh', join(AWK, '..'), dir, listing], { encoding: 'utf8' }).split('\n').filter(Boolean);
+  }
+  const zones = LANGUAGES['dsnat-zones'].steps({ snat: [{ from: '10.0.0.0/8', pool: ['1.0.0.1'] }, { from: '110.0.0.0/8', pool: ['1.0.0.100'] }], services: [], protocols: ['tcp'], outside: 'eth1' });
+  const deleted = (lines: readonly string[]): string[] => lines.filter((line) => line.includes(' -Q '));
+
+  it('deletes an address of a zone only where both are listed', () => {
+    expect(deleted(told(zones, ''))).toEqual([]);
+    expect(deleted(told(zones, '110.0.0.0/255.0.0.0 1\n 1.0.0.100 0 4'))).toEqual(['ipvsadm -Q --zone 110.0.0.0/8 -z 1.0.0.100']);
+    expect(deleted(told(zones, '10.0.0.0/255.0.0.0 1\n 1.0.0.1 0 4\n110.0.0.0/255.0.0.0 1\n 1.0.0.100 0 4'))).toHaveLength(2);
+    expect(told(zones, '').length).toBeGreaterThan(2);
+  });
+});
