@@ -85,8 +85,9 @@ finish_confirm() {
     [ -z "$before_this" ] || [ -L "$RUN/previous" ] || ln -s "$before_this" "$RUN/previous"
     point current || fail "$NO_SPACE" "cannot write $HOME_DIR/current"
   fi
-  rm -f "$HOME_DIR/pending" "$RUN"/payload.*
+  # While it is pending: whoever is cut off in here is called again.
   sweep
+  rm -f "$HOME_DIR/pending" "$RUN"/payload.*
   $SYNC
 }
 
