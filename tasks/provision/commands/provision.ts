@@ -164,7 +164,17 @@ async function check({ gateway, target, options, io, name }: Session, now: Prepa
 /** @throws ExpectedError provision when the checks do not hold: the host was then taken back */
 async function checkAndKeep(session: Session, now: Prepared, id: string, reboot: boolean): Promise<CheckResult[]> {
   const { name, target, options } = session;
-  const checks = await check(session, now, async () => (await engineStatus(target))?.runs[id] !== 'tried');
+  const over = async (): Promise<boolean> => (await engineStatus(target))?.runs[id] !== 'tried';
+  const checks = await check(session, now, over);
+  if (checks.some(({ status }) => isDrift(status)) && (await over())) {
+    session.at = 'it is what it was before';
+    throw new ExpectedError({
+      code: 'provision',
+      what: `${name} did not become the gateway: it took run ${id} back by itself before all checks held.`,
+      why: 'It booted again, or its time to be confirmed was over.',
+      fix: `Its log says why: /var/lib/build-kernel/runs/${id}/log there. More time: --confirm-minutes.`,
+    });
+  }
   if (!checks.some(({ status }) => isDrift(status))) {
     await stages(session, [['keep it', () => settleTrial(target, id)]]);
     session.at = 'it is provisioned and confirmed';
