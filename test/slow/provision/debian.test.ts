@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REMOTE } from '../../../tasks/verify/lab/topology.js';
 import { builtArtifact } from '../../support/artifacts.js';
 import { cli, scratch, type CliResult } from '../../support/cli.js';
+import { clientOverSsh, type SshClient } from '../../support/hosts/client.js';
 import { hostsContext } from '../../support/hosts/context.js';
 import { debianImage } from '../../support/hosts/debian.js';
 import { Host } from '../../support/hosts/host.js';
@@ -21,10 +22,17 @@ const LIST = `cd /
 set -- etc boot lib/modules/ usr/local var/spool usr/lib/systemd
 find "$@" -xdev ! -type d -printf '%p %y %m %U:%G %T@ %s %l\\n' | sort
 find "$@" -xdev -type d -printf '%p %m %U:%G\\n' | sort
-find "$@" -xdev -type f ! -name '*.ko' | sort | xargs sha256sum`;
+find "$@" -xdev -type f ! -name '*.ko' -print0 | sort -z | xargs -0 sha256sum`;
+
+interface Check {
+  id: string;
+  status: string;
+  seen: string;
+}
 
 describe.skipIf(process.getuid?.() !== 0)('a Debian host behind GRUB 2', () => {
   let network: HostNetwork;
+  let client: SshClient;
   let host: Host;
   let before: string;
   const file = join(dir, 'gateway.yaml');
@@ -37,6 +45,7 @@ describe.skipIf(process.getuid?.() !== 0)('a Debian host behind GRUB 2', () => {
     network = await HostNetwork.start(context, { system: await distributionSystem(context, dir), topology: 'gateway', folder: join(dir, 'n'), bootTimeout: 900 });
     host = await Host.create({ name: 'gw2', image, folder: join(dir, 'gw2'), network: network.wiring('gateway') });
     await host.start();
+    client = await clientOverSsh(network);
     const nic = await network.names(host, 'gateway');
     writeFileSync(
       file,
@@ -56,12 +65,16 @@ tuning:
   gro: off
 hosts:
   gw2:
-    ssh: {destination: gw2}
+    ssh: {destination: gw2, config: ${host.ssh.config}}
+probe:
+  from: {destination: root@127.0.0.1, port: ${String(client.port)}, config: ${client.config}}
+  connect: {address: ${REMOTE}, port: 80}
 confirm_minutes: 30
 `,
     );
   }, 3_600_000);
   afterAll(async () => {
+    await client.stop();
     await host.stop();
     await network.stop();
   });
@@ -87,16 +100,19 @@ grub-reboot trial`,
 
   it('becomes a gateway: tried, kept, traffic through it', async () => {
     before = (await host.run(LIST, { timeout: 600_000 })).stdout;
-    const made = await toolkit('provision', file, '--host', 'gw2', '--ssh-config', host.ssh.config, '--yes', '--json');
+    expect((await network.guest('server').sh('traffic serve -t 80 >/dev/null 2>&1 & sleep 1')).ok).toBe(true);
+    const made = await toolkit('provision', file, '--host', 'gw2', '--yes', '--json');
     expect(made.json, made.stdout + made.stderr).toMatchObject({ outcome: 'provisioned', reboot: true });
+    const { checks } = made.json as { checks: Check[] };
+    expect(checks.filter(({ status }) => status !== 'pass')).toEqual([]);
+    expect(checks.find(({ id }) => id === 'traffic from inside')?.seen).toMatch(/^203\.0\.113\.10[0-2], port \d+ \(from 192\.168\.40\.10, /);
     // The entry was for one boot.
     expect(await cmdline()).not.toContain('trial=1');
-    expect((await network.guest('server').sh('traffic serve -t 80 >/dev/null 2>&1 & sleep 1')).ok).toBe(true);
     const { stdout } = await network.guest('client').sh(`for i in 1 2 3 4 5 6 7 8 9; do traffic connect ${REMOTE} 80; done`, 120_000);
     const left = stdout.split('\n').filter((line) => line.includes(' ok ')).map((line) => (line.split(' ')[3] ?? '').replace(/:\d+$/, ''));
     expect(left, stdout).toHaveLength(9);
     expect([...new Set(left)].sort()).toEqual(POOL);
-    expect((await toolkit('provision', file, '--host', 'gw2', '--ssh-config', host.ssh.config, '--yes', '--json')).json).toMatchObject({ outcome: 'nothing to change', changes: [], drift: [] });
+    expect((await toolkit('provision', file, '--host', 'gw2', '--yes', '--json')).json).toMatchObject({ outcome: 'nothing to change', changes: [], drift: [] });
   });
 
   it('is found to be another after changes by hand, each by its name', async () => {
@@ -110,9 +126,9 @@ echo '# by hand' >> /etc/keepalived/keepalived.conf
 ipvsadm -d -t 0.0.0.0:0 -r 203.0.113.102:0
 iptables -D BK-FORWARD 1`,
     );
-    const found = await toolkit('verify', file, '--host', 'gw2', '--ssh-config', host.ssh.config, '--json');
+    const found = await toolkit('verify', file, '--host', 'gw2', '--json');
     expect(found.status).toBe(15);
-    const checks = (found.json as { hosts: { checks: { id: string; status: string; seen: string }[] }[] }).hosts.flatMap((one) => one.checks);
+    const checks = (found.json as { hosts: { checks: Check[] }[] }).hosts.flatMap((one) => one.checks);
     expect(checks.filter(({ status }) => status === 'fail').map(({ id }) => id.replace(/ens\d/, 'NIC')).sort()).toEqual([
       'address 203.0.113.101',
       'file /etc/keepalived/keepalived.conf',
@@ -120,12 +136,13 @@ iptables -D BK-FORWARD 1`,
       'offload NIC gro',
       'rules ipvs',
       'sysctl net.ipv4.ip_forward',
+      'traffic from inside',
     ]);
     expect(checks.find(({ id }) => id === 'rules ipvs')?.seen).toContain('TCP 0.0.0.0:0 -> 203.0.113.102:0');
   });
 
   it('is what it was, byte for byte, after a rollback', async () => {
-    const back = await toolkit('rollback', file, '--host', 'gw2', '--ssh-config', host.ssh.config, '--yes', '--json');
+    const back = await toolkit('rollback', file, '--host', 'gw2', '--yes', '--json');
     expect(back.json, back.stdout + back.stderr).toMatchObject({ outcome: 'taken back', reboot: true });
     const after = (await host.run(LIST, { timeout: 600_000 })).stdout;
     const known = new Set(before.split('\n'));
