@@ -87,7 +87,10 @@ export async function debianRoot(input: { cacheDir: string; extra: readonly stri
           'mmdebstrap', needsNamespace() ? '--mode=unshare' : '--mode=root', '--variant=minbase', '--format=tar', `--include=${packages.join(',')}`,
           '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"', '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-include=/usr/share/doc/*/copyright',
           '--dpkgopt=path-exclude=/usr/share/locale/*', '--dpkgopt=path-exclude=/usr/share/man/*',
-          `--customize-hook=chroot "$1" dpkg-query -W -f '\${Package}\\t\${Version}\\n' > ${JSON.stringify(join(part, 'packages'))}`,
+          // Without root the hooks are somebody who cannot write to the cache; "download" is mmdebstrap's own way out.
+          `--customize-hook=chroot "$1" dpkg-query -W -f '\${Package}\\t\${Version}\\n' > "$1/packages"`,
+          `--customize-hook=download /packages ${JSON.stringify(join(part, 'packages'))}`,
+          '--customize-hook=rm "$1/packages"',
           // What differs from run to run and is made anew on a host.
           '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/machine-id "$1"/var/lib/dbus/machine-id "$1"/var/cache/ldconfig/aux-cache "$1"/var/log/*.log "$1"/var/log/apt/* "$1"/etc/resolv.conf "$1"/etc/hostname; : > "$1"/etc/machine-id',
           codename, join(part, 'root.tar'), ...files,
