@@ -16,7 +16,7 @@ import { distributionSystem } from '../../support/hosts/systems.js';
 /**
  * Two Debian hosts become a nat-snat pair from one gateway.yaml, through the playbook; the master loses its power under
  * traffic; an update that boots both anew is rolled out with traffic going on. Lost connections are counted, and said.
- * A quarter of an hour and four guests: only with BUILD_KERNEL_TEST_HA=1 (docs/PROVISION.md).
+ * Half an hour and four guests: only with BUILD_KERNEL_TEST_HA=1 (docs/PROVISION.md).
  */
 
 const dir = scratch('ha');
