@@ -67,9 +67,10 @@ export async function module(io: Io, folder: string, flavour: string | undefined
             }
             const input = { make, log, progress, expected: undefined, kernel };
             await makeWithProgress([`${clean}/`], { ...input, jobs: context.jobs });
-            // Kernels that keep .tmp_versions link all modules for one .ko target, and two of them at a time collide.
+            // Kernels that keep .tmp_versions link all modules for one .ko target, and two of them at a time collide. Later ones
+            // know, for a .ko target, the symbols of vmlinux only, not those of other modules: there all are linked that need it.
             const linkAll = await exists(join(configured.obj, '.tmp_versions'));
-            await makeWithProgress(linkAll ? made.slice(0, 1) : made, { ...input, jobs: 1 });
+            await makeWithProgress(linkAll ? made.slice(0, 1) : ['modules'], { ...input, jobs: linkAll ? 1 : context.jobs });
           },
         },
         {
