@@ -8,6 +8,7 @@ import { fetchContext, type FetchOptions } from '../lib/fetch/for-run.js';
 import { fetchSource } from '../lib/fetch/index.js';
 import { exists, remove, writeAtomic } from '../lib/files.js';
 import type { Io } from '../lib/io.js';
+import { isOldKernel } from '../lib/kernel-release.js';
 import { withLock } from '../lib/lock.js';
 import { StageLog } from '../lib/log.js';
 import { defaultCacheDir } from '../lib/paths.js';
@@ -17,7 +18,6 @@ import { artifactSbom, type ImageContents } from '../lib/supply/sbom.js';
 import { sealedFile, sealedFolder, writeSums } from '../lib/supply/sums.js';
 import { runStages, type StageProgress } from '../lib/ui/stages.js';
 import { makeAppliance, APPLIANCE_APPEND } from './appliance/make.js';
-import { isOld } from './disk/kernel.js';
 import { makeDisk } from './disk/make.js';
 import { describeFiles, IMAGE_MANIFEST, writeImageManifest, type ImageManifest } from '../lib/image-manifest.js';
 import { makeOciArchive } from './oci.js';
@@ -70,7 +70,7 @@ async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Pro
   };
   let root: { tar: string; sha256: string; packages: ImageContents['packages']; epoch: number; name: string };
   const { release, build } = source.artifact.manifest;
-  if (options.root === undefined && build !== 'modules' && isOld(release)) {
+  if (options.root === undefined && build !== 'modules' && isOldKernel(release)) {
     throw new ExpectedError({ code: 'usage', what: `A disk of ${source.gateway.flavour} needs a root of its kernel's age.`, why: `This distribution's programs do not run on ${release}.`, fix: 'Give one with --root TAR (an EL6 root), or make an appliance of it: --kind appliance.' });
   }
   if (options.root === undefined) root = { ...(await debianRoot({ cacheDir, extra: options.packages, log, progress })), name: 'debian' };

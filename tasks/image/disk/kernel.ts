@@ -2,20 +2,20 @@ import { chmod, copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import { remove } from '../../lib/files.js';
+import { isOldKernel } from '../../lib/kernel-release.js';
 import type { ImageParts, ImageSource } from '../types.js';
 
 /** Which kernel a disk boots, and what it needs to come to its root. */
 
 export type RootType = 'ext3' | 'ext4';
 
-/** 2.6.32 knows neither the checksums nor the 64-bit block numbers that mke2fs gives an ext4 of today. */
-export const isOld = (release: string): boolean => release.startsWith('2.6.');
 /**
  * Whether firmware of today's kind can start it. Our 2.6.32 kernels have no CONFIG_EFI: started by UEFI they find no ACPI
  * tables and panic (seen with OVMF), so that a disk of theirs has nothing to start there.
  */
-export const bootsByUefi = (release: string): boolean => !isOld(release);
-export const rootType = (release: string): RootType => (isOld(release) ? 'ext3' : 'ext4');
+export const bootsByUefi = (release: string): boolean => !isOldKernel(release);
+/** 2.6.32 knows neither the checksums nor the 64-bit block numbers that mke2fs gives an ext4 of today. */
+export const rootType = (release: string): RootType => (isOldKernel(release) ? 'ext3' : 'ext4');
 
 /** Controllers of servers and hypervisors: nobody knows yet where the disk will be put. */
 const DISK_DRIVERS = [

@@ -4,7 +4,8 @@ import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
 import { artifactFile, verifyArtifact, type Manifest } from '../../lib/manifest.js';
 import { systemFromDistribution, type DistroInput } from './distro.js';
-import { isOldKernel, type GuestSystem } from './system.js';
+import { isOldKernel } from '../../lib/kernel-release.js';
+import type { GuestSystem } from './system.js';
 
 /** A guest system from an artifact folder: its kernel and modules, and its static tools. */
 

@@ -21,8 +21,3 @@ export interface GuestSystem {
   /** An initial file system that is whole already: an appliance's, with the agent on top. */
   initramfs?: string;
 }
-
-/** True for the 2.6.32 kernels: other CPU models, other namespaces, other tools. */
-export function isOldKernel(release: string): boolean {
-  return release.startsWith('2.6.');
-}

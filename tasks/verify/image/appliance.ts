@@ -4,7 +4,8 @@ import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
 import { readApplianceManifest } from '../../lib/image-manifest.js';
 import type { StageLog } from '../../lib/log.js';
-import { isOldKernel, type GuestSystem } from '../guest/system.js';
+import { isOldKernel } from '../../lib/kernel-release.js';
+import type { GuestSystem } from '../guest/system.js';
 import type { Subject } from '../scenarios/context.js';
 import { OVERLAY_APPEND, overlayInitramfs } from './overlay.js';
 

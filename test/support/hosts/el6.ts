@@ -4,7 +4,7 @@ import { digestOf, sha256File } from '../../../tasks/lib/digest.js';
 import { run } from '../../../tasks/lib/exec.js';
 import { remove } from '../../../tasks/lib/files.js';
 import type { GuestSystem } from '../../../tasks/verify/guest/system.js';
-import { isOldKernel } from '../../../tasks/verify/guest/system.js';
+import { isOldKernel } from '../../../tasks/lib/kernel-release.js';
 import { cachedFolder, type HostsContext } from './context.js';
 import { EL6_FILES, el6Root } from './el6-root.js';
 import { grubLegacy, installGrubLegacy } from './grub-legacy.js';
