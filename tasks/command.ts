@@ -12,7 +12,8 @@ import { applySettings } from './lib/settings.js';
 /** What all commands have in common. */
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
-export const program = new Command('build-kernel').version(version);
+/** Subcommands take these over: wrong usage is thrown, and reported by cli.ts as every other failure is. */
+export const program = new Command('build-kernel').version(version).exitOverride().configureOutput({ outputError: () => undefined });
 
 /** Lines for addHelpText. @param lines without the program's name */
 export function examples(lines: readonly string[]): string {

@@ -13,7 +13,6 @@ import { addGuestOptions, addVerifyOptions } from './verify/options.js';
 
 program
   .description('From a published kernel source and a published LVS SNAT patch set to a working gateway.')
-  .showHelpAfterError('(build-kernel --help shows all commands, build-kernel COMMAND --help one)')
   .addHelpText('after', examples(['list', 'doctor --install', 'dsnat-220', 'lvs-snat-v2 --with chroute --jobs 8', 'patch check dsnat-279']))
   .addHelpText('after', '\nExit statuses and environment variables: docs/CLI.md');
 

@@ -40,6 +40,8 @@ export async function statusCommand(io: Io, file: string, options: StatusOptions
         io.result({ hosts: all });
         return;
       }
+      // The reader has gone: `… --watch | head`.
+      if (process.stdout.destroyed) return;
       await sleep(1000);
       checkInterrupted();
     }
