@@ -111,6 +111,9 @@ export function preparation(
     {
       title: 'prepare the guests',
       run: async (p) => {
+        // A mistyped name must not cost the minute that the guests' programs take.
+        if (what.distro) await loadFlavour(what.name);
+        else if (!(await exists(join(what.name, IMAGE_MANIFEST)))) await artifactFolder(what);
         const installed = await findQemu(options.topology ?? 'netns');
         const context = fetchContext(fetchOptions, { log, progress: p }, () => undefined);
         const cacheDir = resolve(fetchOptions.cache || defaultCacheDir());

@@ -90,9 +90,8 @@ class Run {
   }
 
   async one(scenario: Scenario): Promise<void> {
-    const { broken, subject, folder, progress } = this.input;
+    const { broken, subject, folder } = this.input;
     const began = Date.now();
-    progress(scenario.name);
     const result = blank(scenario, 'pass');
     let held = true;
     let why: string | undefined;
@@ -175,12 +174,15 @@ export async function runScenarios(input: RunInput): Promise<VerifyReport> {
   try {
     const initramfs = system.initramfs ?? (await makeInitramfs({ system, userland: input.userland, nic, folder: scratch, log }));
     run = new Run(input, initramfs, join(scratch, 's'));
-    for (const { scenario, skip } of input.scenarios) {
+    for (const [index, { scenario, skip }] of input.scenarios.entries()) {
       const reason = skip ?? scenario.notFor?.(input.subject) ?? (scenario.nodes === 'pair' && topology === 'netns' ? 'two gateways need --topology vms' : undefined);
       if (reason !== undefined) run.results.push(blank(scenario, 'skip', reason));
       // A kernel that does not come up fails its first scenario; the others could not be tried.
       else if (run.bootFault) run.results.push(blank(scenario, 'error', 'the kernel does not boot'));
-      else await run.one(scenario);
+      else {
+        input.progress(`${scenario.name}, ${String(index + 1)} of ${String(input.scenarios.length)}`);
+        await run.one(scenario);
+      }
     }
   } finally {
     await run?.stop();

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import { exists } from '../../lib/files.js';
 import type { Io } from '../../lib/io.js';
+import { packageRoot } from '../../lib/paths.js';
 import { facts, type Section } from '../facts.js';
 
 const indent = (text: string, by: number): string => text.split('\n').map((line) => `${' '.repeat(by)}${line}`).join('\n');
@@ -12,8 +15,11 @@ function lines(section: Section): string[] {
 /** `build-kernel show FLAVOUR`: all that its data files say. */
 export async function show(io: Io, name: string): Promise<void> {
   const { flavour, base, published, sections } = await facts(name);
-  io.result({ flavour, base: base ?? null, published });
+  const example = join(packageRoot, 'templates', 'gateway', `${name}.yaml`);
+  const shown = (await exists(example)) ? example : undefined;
+  io.result({ flavour, base: base ?? null, published, example: shown ?? null });
   io.print(`${flavour.name}: ${flavour.summary}`);
   io.print(`published at ${flavour.origin}`);
   for (const section of sections) io.print(`${section.title}:\n${lines(section).join('\n')}`);
+  if (shown !== undefined) io.print(`an example of gateway.yaml to copy: ${shown}`);
 }

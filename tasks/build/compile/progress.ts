@@ -45,7 +45,8 @@ export class MakeOutput {
   /** "412 of about 1,400 objects, 1m 20s left: net/core/dev.o" */
   text(): string {
     const done = this.objects.toLocaleString('en');
-    if (!this.expected || this.objects === 0) return `${done} objects: ${this.current}`;
+    if (this.objects === 0) return 'nothing compiled yet';
+    if (!this.expected) return `${done} objects: ${this.current}`;
     if (this.objects >= this.expected) return `${done} objects, linking: ${this.current}`;
     const left = ((Date.now() - this.started) / this.objects) * (this.expected - this.objects);
     return `${done} of about ${this.expected.toLocaleString('en')} objects, ${formatDuration(left)} left: ${this.current}`;

@@ -11,6 +11,7 @@ const PROGRESS_EVERY = 10_000;
 /** Writes `2026-11-30T12:00:00Z Title: text` lines, one per event. */
 export class PlainLines {
   private readonly lastProgress = new Map<string, number>();
+  private readonly held = new Map<string, NodeJS.Timeout>();
 
   /**
    * @param sink where the lines go
@@ -31,12 +32,28 @@ export class PlainLines {
     }
   }
 
-  /** Progress: the first is written, then one each `every` milliseconds. */
+  /**
+   * Progress: the first is written, then one each `every` milliseconds. What comes in between is held back until its
+   * time has come, unless another takes its place: nothing may follow it for minutes.
+   */
   progress(title: string, text: string): void {
-    const last = this.lastProgress.get(title);
+    this.done(title);
     const now = this.now();
-    if (last !== undefined && now - last < this.every) return;
+    const wait = (this.lastProgress.get(title) ?? -Infinity) + this.every - now;
+    if (wait > 0) {
+      const timer = setTimeout(() => {
+        this.progress(title, text);
+      }, wait);
+      this.held.set(title, timer.unref());
+      return;
+    }
     this.lastProgress.set(title, now);
     this.event(title, text);
+  }
+
+  /** The stage has ended: what is held back is of the past. */
+  done(title: string): void {
+    clearTimeout(this.held.get(title));
+    this.held.delete(title);
   }
 }

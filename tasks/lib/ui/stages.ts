@@ -69,6 +69,7 @@ function plainView(title: string, lines: PlainLines): View {
     note: (text) => lines.event(title, text),
     skipped: (reason) => lines.event(title, `skipped: ${reason}`),
     finished: ({ status, ms }) => {
+      lines.done(title);
       if (status !== 'skipped') lines.event(title, `${status} after ${formatDuration(ms)}`);
     },
   };

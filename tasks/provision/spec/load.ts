@@ -83,7 +83,9 @@ export async function loadSpec(given: string): Promise<LoadedSpec> {
   } catch (error) {
     const code = errno(error);
     if (code === undefined) throw error;
-    throw new ExpectedError({ code: 'usage', what: `${given} cannot be read.`, why: code, fix: 'Name a gateway.yaml; examples: docs/GATEWAY-YAML.md.', cause: error });
+    const fix = 'Name a gateway.yaml; build-kernel show FLAVOUR names an example to copy, docs/GATEWAY-YAML.md explains it.';
+    if (code === 'ENOENT') throw new ExpectedError({ code: 'usage', what: `There is no ${given}.`, fix, cause: error });
+    throw new ExpectedError({ code: 'usage', what: `${given} cannot be read.`, why: code, fix, cause: error });
   }
   const source = YamlSource.parse(text, given);
   const file = source.check(gatewaySchema);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { execa } from 'execa';
 import { PassThrough } from 'node:stream';
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -50,6 +50,23 @@ describe('plain lines', () => {
       '2026-11-30T12:00:10Z Compile: 10 objects\n',
       '2026-11-30T12:00:25Z Compile: 25 objects\n',
     ]);
+  });
+  it('says what was held back when its time has come, also when nothing follows, unless the stage has ended', () => {
+    vi.useFakeTimers();
+    try {
+      const written: string[] = [];
+      const lines = new PlainLines({ write: (text) => written.push(text.replace(/^\S+ /, '').trimEnd()) });
+      lines.progress('Guests', 'fetching');
+      lines.progress('Guests', 'unpacking');
+      lines.progress('Guests', 'building, takes minutes');
+      lines.progress('Other', 'first');
+      lines.progress('Other', 'second');
+      lines.done('Other');
+      vi.advanceTimersByTime(60_000);
+      expect(written).toEqual(['Guests: fetching', 'Other: first', 'Guests: building, takes minutes']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
   it('stamps every line and drops control sequences', () => {
     const written: string[] = [];
