@@ -32,20 +32,33 @@ netfilter_load() { # open|closed
             "$program" -t "$table" -I "$chain" 1 -j "$ours" || fault "no jump to $ours in $table $chain"
         fi
     done <"$CONF/hooks"
+    netfilter_prune
     cp "$CONF/hooks" "$STATE/hooks"
     echo "$1" >"$STATE/guard"
 }
 
-netfilter_remove() {
+# Chains that the gateway had and has no longer: their rules would go on.
+netfilter_prune() {
     [ -f "$STATE/hooks" ] || return 0
     while read -r family table chain ours; do
-        program=$(tables "$family")
-        command -v "$program" >/dev/null 2>&1 || continue
-        while [ -n "$(chain_has "$family" "$table" "$chain" "$ours")" ]; do
-            "$program" -t "$table" -D "$chain" -j "$ours" || break
-        done
-        "$program" -t "$table" -F "$ours" 2>/dev/null
-        "$program" -t "$table" -X "$ours" 2>/dev/null
+        if ! has "$CONF/hooks" "$family $table $chain $ours"; then netfilter_drop; fi
     done <"$STATE/hooks"
+}
+
+# The chain of $family, $table, $chain and $ours, and the jump to it.
+netfilter_drop() {
+    program=$(tables "$family")
+    command -v "$program" >/dev/null 2>&1 || return 0
+    while [ -n "$(chain_has "$family" "$table" "$chain" "$ours")" ]; do
+        "$program" -t "$table" -D "$chain" -j "$ours" || break
+    done
+    "$program" -t "$table" -F "$ours" 2>/dev/null
+    "$program" -t "$table" -X "$ours" 2>/dev/null
+    return 0
+}
+
+netfilter_remove() {
+    [ -f "$STATE/hooks" ] || return 0
+    while read -r family table chain ours; do netfilter_drop; done <"$STATE/hooks"
     rm -f "$STATE/hooks" "$STATE/guard"
 }

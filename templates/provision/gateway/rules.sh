@@ -7,6 +7,28 @@ rules_now() {
     { ipvsadm -Sn; ipvsadm -G; } 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /[.:\[]|^-/) printf "%s ", $i; print "" }'
 }
 
+# rules_ours FILE: the same of the services in that file of rules. Others in IPVS are keepalived's, whose servers come and go
+# with their health: no reason to make ours anew, which would cut connections off.
+rules_ours() {
+    { ipvsadm -Sn; ipvsadm -G; } 2>/dev/null | awk '
+        rules {
+            split($0, field, "\t")
+            gsub(/\047/, "", field[5])
+            if (split(field[5], word, " ") > 3 && word[2] == "-A") {
+                own[word[3] " " word[4]] = 1
+                own[word[4]] = 1
+            }
+            next
+        }
+        /^-[Aa] / { if (!(($2 " " $3) in own)) next }
+        # ipvsadm -G: a service, then its addresses below it.
+        /^[0-9.]+:[0-9]+ |^\[.*\]:[0-9]+ / { other = !($1 in own) }
+        /^[^ \t]/ && !/^[0-9.]+:[0-9]+ |^\[.*\]:[0-9]+ / { other = 0 }
+        other { next }
+        { for (i = 1; i <= NF; i++) if ($i ~ /[.:\[]|^-/) printf "%s ", $i; print "" }
+    ' rules=1 "$1" rules=0 -
+}
+
 # rules_listed NOW COMMAND: every address of the command is among those words
 rules_listed() {
     for word in $2; do
@@ -48,7 +70,7 @@ rules_start() {
         return 0
     fi
     # Changed by another meanwhile, or left by one: everything of ours is made anew.
-    if [ ! -f "$STATE/rules" ] || [ "$(rules_now)" != "$(cat "$STATE/rules.seen" 2>/dev/null)" ]; then
+    if [ ! -f "$STATE/rules" ] || [ "$(rules_ours "$STATE/rules")" != "$(cat "$STATE/rules.seen" 2>/dev/null)" ]; then
         if [ -f "$STATE/rules" ]; then rules_change "$STATE/rules" /dev/null; fi
         rules_change "$CONF/rules" /dev/null
         cp /dev/null "$STATE/rules"
@@ -56,7 +78,7 @@ rules_start() {
     cp "$CONF/rules" "$STATE/rules.new"
     rules_change "$STATE/rules" "$STATE/rules.new"
     mv "$STATE/rules.new" "$STATE/rules"
-    rules_now >"$STATE/rules.seen"
+    rules_ours "$STATE/rules" >"$STATE/rules.seen"
 }
 
 # As they would be typed.

@@ -199,6 +199,19 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     expect(await leaked()).toBe(0);
   });
 
+  it('reload takes away the chains that are the gateway’s no longer', async () => {
+    // As redirects of CHROUTE and marks of nat-snat have a chain of their own.
+    await writeFile(join(conf, 'hooks'), '-4 filter INPUT BK-INPUT\n-4 filter FORWARD BK-FORWARD\n-4 nat POSTROUTING BK-POSTROUTING\n-4 nat PREROUTING BK-PREROUTING\n');
+    const iptables = await lab.must(`cat ${conf}/iptables`);
+    await writeFile(join(conf, 'iptables'), `${iptables}\n*nat\n:BK-PREROUTING - [0:0]\n-A BK-PREROUTING -s 192.168.40.0/24 -j ACCEPT\nCOMMIT\n`);
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect((await look()).rules).toContain('-A PREROUTING -j BK-PREROUTING');
+    await render({ snat: snat(['203.0.113.102']) });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect((await look()).rules).not.toContain('BK-PREROUTING');
+    expect(await ask()).toBe('203.0.113.102');
+  });
+
   it('a value that does not take is a failure that is said', async () => {
     await render({ tuning: { ...spec().tuning, offloads: { eth0: { lro: 'on' } } } });
     const { status, text } = await run('reload');

@@ -92,4 +92,31 @@ cat "$STATE/told"`;
     expect(deleted(told(zones, '10.0.0.0/255.0.0.0 1\n 1.0.0.1 0 4\n110.0.0.0/255.0.0.0 1\n 1.0.0.100 0 4'))).toHaveLength(2);
     expect(told(zones, '').length).toBeGreaterThan(2);
   });
+
+  it('makes ours anew when another changed them, not when keepalived’s services come and go', () => {
+    const ours = LANGUAGES['nat-snat'].steps({ snat: [{ from: '0.0.0.0/0', pool: ['203.0.113.100'] }, { from: '::/0', pool: ['2001:db8::1'] }], services: [], protocols: ['tcp'], outside: 'eth1' }).filter(({ add }) => add[0] === 'ipvsadm');
+    const listed = ['-A -t 0.0.0.0:0 -s rr -p 10', '-a -t 0.0.0.0:0 -r 203.0.113.100:0 -m -w 1', '-A -t [::]:0 -s rr -p 10', '-a -t [::]:0 -r [2001:db8::1]:0 -m -w 1'];
+    const reloaded = (first: readonly string[], second: readonly string[], pools: readonly string[] = [], later = pools): string[] => {
+      writeFileSync(join(dir, 'rules'), render('rules.eta', { steps: ours }));
+      const [program = '', ...rest] = shell.split(' ');
+      const script = `here=$1 CONF=$2 STATE=$2/state SN=$3 G=$5
+rm -rf "$STATE"; mkdir "$STATE"
+ipvsadm() { case $1 in -Sn) printf '%s\\n' "$SN" ;; -G) printf '%s\\n' "$G" ;; *) printf 'ipvsadm %s\\n' "$*" >>"$STATE/told" ;; esac; }
+. "$here/rules.sh"
+rules_start
+SN=$4 G=$6
+: >"$STATE/told"
+rules_start
+cat "$STATE/told"`;
+      return execFileSync(program, [...rest, '-c', script, 'sh', join(AWK, '..'), dir, first.join('\n'), second.join('\n'), pools.join('\n'), later.join('\n')], { encoding: 'utf8' }).split('\n').filter(Boolean);
+    };
+    expect(reloaded(listed, listed)).toEqual([]);
+    const theirs = ['-A -t 203.0.113.20:443 -s rr', '-a -t 203.0.113.20:443 -r 192.168.40.10:443 -m -w 1', '-A -f 7 -s rr', '-a -f 7 -r 192.168.40.10:443 -m -w 1'];
+    expect(reloaded(listed, [...theirs, ...listed])).toEqual([]);
+    const pools = ['VIP:VPORT            TOTAL    SNAT_IP              CONFLICTS  CONNS', '0.0.0.0:0            1', '                              203.0.113.100        0          4'];
+    expect(reloaded(listed, listed, pools, [...pools, '203.0.113.20:443     1', '                              192.168.40.5         0          4'])).toEqual([]);
+    const anew = reloaded(listed, listed.slice(0, 1));
+    expect(anew).toContain('ipvsadm -a -t 0.0.0.0:0 -r 203.0.113.100:0 -m');
+    expect(reloaded(listed, listed, pools, pools.slice(0, 2))).toEqual(anew);
+  });
 });
