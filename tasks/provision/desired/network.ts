@@ -64,9 +64,12 @@ export function network({ gateway }: Context): Part {
     ...all.map(({ family, destination, via, device }): Effect => ({ id: `route ${destination}${family === '-6' ? ' IPv6' : ''}`, part: 'network', claim: `${destination} is reached by ${via} on ${device}`, probe: probe.route(family, destination, via, device), expect: { equals: 'present' } })),
     ...gateway.interfaces.flatMap(({ device, mtu }): Effect[] => (mtu === undefined ? [] : [{ id: `mtu ${device}`, part: 'network', claim: `${device} has an MTU of ${String(mtu)}`, probe: probe.mtu(device), expect: { equals: String(mtu) } }])),
   ];
+  // Of what is left alone only what the file says is touched.
+  const shared = new Set([...(gateway.ha?.instances ?? []).map(({ device }) => device), gateway.ha?.sync?.device]);
+  const links = gateway.interfaces.filter(({ device, role, mtu, addresses: own, gateway: via }) => role !== 'other' || mtu !== undefined || own.length > 0 || via !== undefined || shared.has(device));
   return {
     resources: [
-      file('network', `${ETC}/links`, lines(gateway.interfaces.map(({ device, mtu }) => [device, mtu === undefined ? '-' : String(mtu)])), 'interfaces of the gateway'),
+      file('network', `${ETC}/links`, lines(links.map(({ device, mtu }) => [device, mtu === undefined ? '-' : String(mtu)])), 'interfaces of the gateway'),
       file('network', `${ETC}/addresses`, lines(addresses.map(({ address, device }) => [address, device])), 'addresses that the gateway must have itself'),
       file('network', `${ETC}/routes`, lines(all.map(({ family, destination, via, device }) => [family, destination, via, device])), 'ways to the networks outside and inside'),
     ],

@@ -1,4 +1,4 @@
-import type { Effect, Resource } from '../types.js';
+import type { Effect, HostFacts, Resource } from '../types.js';
 import { ETC, absent, file, link, usesIpvs, withRole, type Context, type Part } from './context.js';
 import { probe } from './effects.js';
 import { guarded } from './firewall.js';
@@ -52,23 +52,57 @@ function settings(context: Context): Part {
   };
 }
 
-function offloads({ gateway: { tuning } }: Context): Part {
-  const all = Object.entries(tuning.offloads).flatMap(([device, features]) => Object.entries(features).map(([feature, value]) => ({ device, feature, name: longName(feature), value })));
-  const rings = Object.entries(tuning.rings).flatMap(([device, sizes]) => (['rx', 'tx'] as const).flatMap((way) => (sizes[way] === undefined ? [] : [[device, way, String(sizes[way])]])));
+/** Devices that a device is made of: of a bond, a bridge, a VLAN, and so on down. */
+function below(facts: HostFacts, device: string, above: readonly string[] = []): string[] {
+  const lower = above.includes(device) ? [] : (facts.stacked?.find((each) => each.device === device)?.lower ?? []);
+  return [...new Set(lower.flatMap((each) => [each, ...below(facts, each, [...above, device])]))];
+}
+
+interface Offload {
+  device: string;
+  feature: string;
+  name: string;
+  value: 'on' | 'off';
+}
+
+/** Packets are glued together by the hardware that receives them: what a device is made of has its GRO and LRO (offloads.sh does the same on the host). */
+function withBelow(facts: HostFacts, all: readonly Offload[]): Offload[] {
+  const said = new Set(all.map(({ device, feature }) => `${device} ${feature}`));
+  return all.flatMap((each) => {
+    if (each.feature !== 'gro' && each.feature !== 'lro') return [each];
+    const more = below(facts, each.device).filter((device) => !said.has(`${device} ${each.feature}`));
+    for (const device of more) said.add(`${device} ${each.feature}`);
+    return [each, ...more.map((device) => ({ ...each, device }))];
+  });
+}
+
+function offloads({ gateway: { tuning }, facts }: Context): Part {
+  const all = Object.entries(tuning.offloads).flatMap(([device, features]) => Object.entries(features).map(([feature, value]): Offload => ({ device, feature, name: longName(feature), value })));
+  const rings = Object.entries(tuning.rings).flatMap(([device, sizes]) => (['rx', 'tx'] as const).flatMap((way) => (sizes[way] === undefined ? [] : [{ device, way, size: String(sizes[way]) }])));
   return {
     resources: [
       file('tuning', `${ETC}/offloads`, lines(all.map(({ device, feature, name, value }) => [device, feature, name, value])), 'offloads that this kernel’s forwarding needs off or on'),
-      file('tuning', `${ETC}/rings`, lines(rings), 'ring sizes of the interfaces'),
+      file('tuning', `${ETC}/rings`, lines(rings.map(({ device, way, size }) => [device, way, size])), 'ring sizes of the interfaces'),
     ],
-    effects: all.map(({ device, feature, name, value }): Effect => ({
-      id: `offload ${device} ${feature}`,
-      part: 'tuning',
-      claim: `${name} of ${device} is ${value}`,
-      probe: probe.offload(device, name),
-      // What a driver does not have is off.
-      expect: value === 'off' ? { oneOf: ['off', ''] } : { equals: 'on' },
-      needs: 'ethtool',
-    })),
+    effects: [
+      ...withBelow(facts, all).map(({ device, feature, name, value }): Effect => ({
+        id: `offload ${device} ${feature}`,
+        part: 'tuning',
+        claim: `${name} of ${device} is ${value}`,
+        probe: probe.offload(device, name),
+        // What a driver does not have is off.
+        expect: value === 'off' ? { oneOf: ['off', ''] } : { equals: 'on' },
+        needs: 'ethtool',
+      })),
+      ...rings.map(({ device, way, size }): Effect => ({
+        id: `ring ${device} ${way}`,
+        part: 'tuning',
+        claim: `the ${way} ring of ${device} has ${size === 'max' ? 'all entries that it can have' : `${size} entries`}`,
+        probe: probe.ring(device, way, size === 'max'),
+        expect: { equals: size },
+        needs: 'ethtool',
+      })),
+    ],
   };
 }
 
@@ -76,14 +110,15 @@ function offloads({ gateway: { tuning } }: Context): Part {
 function interrupts({ gateway, facts }: Context): Part {
   const { irq, rps } = gateway.tuning;
   const through = withRole(gateway, 'inside', 'outside').map(({ device }) => device);
-  const few = rps ? through.filter((device) => (facts.interfaces.find((each) => each.device === device)?.queues ?? 1) < facts.cpus) : [];
+  // Which of them have fewer queues than cores is seen on the host: an image has neither.
+  const steered = rps ? through : [];
   const spread = irq.policy === 'none' ? [] : through;
   const resources: Resource[] = [
     file('tuning', `${ETC}/irq`, lines(spread.map((device) => [device])), 'interfaces whose interrupts are spread over the cores'),
-    file('tuning', `${ETC}/rps`, lines(few.map((device) => [device])), 'interfaces with fewer queues than cores'),
+    file('tuning', `${ETC}/rps`, lines(steered.map((device) => [device])), 'interfaces whose packets are spread where they have fewer queues than cores'),
   ];
   const effects: Effect[] = [];
-  if (spread.length > 0 || few.length > 0) {
+  if (spread.length > 0 || steered.length > 0) {
     effects.push({ id: 'irq affinity', part: 'tuning', claim: `interrupts of ${through.join(' and ')} are spread over the cores`, probe: probe.run(`${ETC}/set-irq-affinity`, 'check'), expect: { equals: 'ok' } });
   }
   if (spread.length > 0) resources.push(...irqbalance(facts.init, irq.irqbalance, facts.programs['irqbalance'] !== undefined, facts.distribution.id, facts.rcFolder));

@@ -6,6 +6,8 @@ LC_ALL=C
 export LC_ALL
 CONF=${BUILD_KERNEL_CONF:-/etc/build-kernel}
 STATE=${BUILD_KERNEL_STATE:-/var/run/build-kernel}
+SYS=${BUILD_KERNEL_SYS:-/sys}
+PROC=${BUILD_KERNEL_PROC:-/proc}
 TAB='	'
 failed=0
 
@@ -64,4 +66,29 @@ has() {
         if [ "$_each" = "$2" ]; then return 0; fi
     done <"$1"
     return 1
+}
+
+# below DEVICE: it, and what it is made of, for what only the hardware does: ports of a bond or a bridge, what a VLAN is on.
+below() {
+    echo "$1"
+    for _lower in "$SYS/class/net/$1"/lower_* "$SYS/class/net/$1"/brif/*; do
+        if [ -L "$_lower" ] || [ -d "$_lower" ]; then
+            _lower=${_lower##*/}
+            echo "${_lower#lower_}"
+        fi
+    done | sort -u | below_each
+    # 2.6.32 has no such links.
+    set -- "$1" "$SYS/class/net/$1"/lower_*
+    if [ -L "$2" ] || [ -d "$2" ]; then return 0; fi
+    if [ -r "$SYS/class/net/$1/bonding/slaves" ]; then tr ' ' '\n' <"$SYS/class/net/$1/bonding/slaves" | below_each; fi
+    if [ -r "$PROC/net/vlan/$1" ]; then
+        while read -r _word _lower _rest; do
+            if [ "$_word" = Device: ]; then echo "$_lower"; fi
+        done <"$PROC/net/vlan/$1" | below_each
+    fi
+    return 0
+}
+
+below_each() {
+    while read -r _each; do [ -z "$_each" ] || below "$_each"; done
 }

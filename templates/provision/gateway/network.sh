@@ -7,7 +7,27 @@ present() { # ADDRESS DEVICE
     return 1
 }
 
+# An MTU that is said no longer is what it was.
+mtus_prune() { # [all]
+    [ -f "$STATE/mtus" ] || return 0
+    cp "$STATE/mtus" "$STATE/mtus.old"
+    while IFS="$TAB" read -r device mtu; do
+        if [ "$1" != all ] && mtu_said "$device"; then continue; fi
+        ip link set dev "$device" mtu "$mtu" 2>/dev/null
+        forget mtus "$device"
+    done <"$STATE/mtus.old"
+    rm -f "$STATE/mtus.old"
+}
+
+mtu_said() { # DEVICE
+    while read -r _device _mtu; do
+        if [ "$_device" = "$1" ] && [ "$_mtu" != - ]; then return 0; fi
+    done <"$CONF/links"
+    return 1
+}
+
 links_start() {
+    mtus_prune
     while read -r device mtu; do
         if [ ! -e "/sys/class/net/$device" ]; then
             fault "there is no interface $device"
@@ -43,8 +63,21 @@ addresses_start() {
     done <"$CONF/addresses"
 }
 
-# route FAMILY DESTINATION: what there is, without what only the kernel says of it.
-route_now() { ip "$1" route show "$2" 2>/dev/null | head -n 1; }
+# route_now FAMILY DESTINATION: what there is, as words for ip route replace: without what only the kernel says of it.
+route_now() {
+    _route=
+    # shellcheck disable=SC2046
+    set -- $(ip -o "$1" route show "$2" 2>/dev/null | head -n 1 | tr -d '\134')
+    while [ $# -gt 0 ]; do
+        case $1 in
+        linkdown | dead | offload | rt_offload | trap | rt_trap | pervasive) ;;
+        expires) [ $# -lt 2 ] || shift ;;
+        *) _route="$_route $1" ;;
+        esac
+        shift
+    done
+    echo "${_route# }"
+}
 
 routes_prune() {
     [ -f "$STATE/routes" ] || return 0
@@ -57,7 +90,11 @@ routes_prune() {
         case $was in
         =) ;;
         none) ip "$2" route del "$3" via "$4" dev "$5" 2>/dev/null ;;
-        *) ip "$2" route replace $was 2>/dev/null ;;
+        *)
+            ip "$2" route replace $was 2>/dev/null
+            # Ours stays beside one with a metric.
+            ip "$2" route del "$3" via "$4" dev "$5" 2>/dev/null
+            ;;
         esac
         forget routes "$key"
     done <"$STATE/routes.old"
@@ -89,7 +126,5 @@ network_start() {
 network_stop() {
     routes_prune all
     addresses_prune all
-    [ -f "$STATE/mtus" ] || return 0
-    while IFS="$TAB" read -r device mtu; do ip link set dev "$device" mtu "$mtu" 2>/dev/null; done <"$STATE/mtus"
-    rm -f "$STATE/mtus"
+    mtus_prune all
 }

@@ -74,7 +74,7 @@ const spec = (change: Partial<Gateway> = {}): Gateway =>
     flavour: 'iptables-snat',
     language: 'iptables',
     interfaces: [
-      { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], routes: [], mtu: 1400 },
+      { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], gateway: '192.168.40.10', routes: ['10.99.0.0/16', '10.98.0.0/16'], mtu: 1400 },
       { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateway: '203.0.113.1', routes: [] },
     ],
     snat: snat(['203.0.113.100', '203.0.113.101']),
@@ -137,7 +137,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     await lab.must('ip -n client addr add 192.168.40.10/24 dev eth0; ip -n client link set eth0 up; ip -n gw addr add 192.168.40.1/24 dev eth0; ip -n gw link set eth0 up; ip -n client route add default via 192.168.40.1');
     await lab.must('ip -n server addr add 203.0.113.1/24 dev eth0; ip -n server link set eth0 up; ip -n server addr add 198.51.100.80/32 dev lo; ip -n server route add 192.168.0.0/16 via 203.0.113.2; ip -n gw link set eth1 up');
     // The host had forwarding on already, a rule of its own, and an address on the outside device.
-    await lab.must('ip netns exec gw sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward; iptables -A FORWARD -s 192.0.2.1 -j DROP; iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -j RETURN"; ip -n gw addr add 203.0.113.2/24 dev eth1; ip -n gw addr add 203.0.113.77/24 dev eth1; ip -n gw route add default via 203.0.113.1');
+    await lab.must('ip netns exec gw sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward; iptables -A FORWARD -s 192.0.2.1 -j DROP; iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -j RETURN"; ip -n gw addr add 203.0.113.2/24 dev eth1; ip -n gw addr add 203.0.113.77/24 dev eth1; ip -n gw route add default via 203.0.113.1; ip -n gw route add 10.99.0.0/16 via 203.0.113.1 proto dhcp metric 100; ip -n gw route add 10.98.0.0/16 nexthop via 203.0.113.1 nexthop via 203.0.113.3');
     await lab.must('ip netns exec server iptables -t raw -A PREROUTING -s 192.168.0.0/16');
     for (const [name, text] of Object.entries({ client: CLIENT, server: SERVER, stayer: STAYER })) await writeFile(join(all.dir, `${name}.cjs`), text);
     await lab.must(`ip netns exec server node ${all.dir}/server.cjs ${all.dir}/ready & sleep 0.1; while [ ! -e ${all.dir}/ready ]; do sleep 0.1; done`);
@@ -210,6 +210,30 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     expect(await run('reload')).toMatchObject({ status: 0, text: '' });
     expect((await look()).rules).not.toContain('BK-PREROUTING');
     expect(await ask()).toBe('203.0.113.102');
+  });
+
+  it('reload gives back offloads and an MTU that are said no longer', async () => {
+    const { interfaces, tuning } = spec();
+    await render({ snat: snat(['203.0.113.102']), interfaces: interfaces.map(({ device, role, addresses, gateway: via, routes }) => ({ device, role, addresses, routes, ...(via === undefined ? {} : { gateway: via }) })), tuning: { ...tuning, offloads: { eth0: { gro: 'off' } } } });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect(await lab.must('ip netns exec gw cat /sys/class/net/eth0/mtu')).toBe('1500');
+    expect(await lab.must('ip netns exec gw ethtool -k eth1')).toContain('tcp-segmentation-offload: on');
+    expect(await lab.must('ip netns exec gw ethtool -k eth0')).toContain('generic-receive-offload: off');
+    await render({ snat: snat(['203.0.113.102']) });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect(await drift()).toEqual([]);
+  });
+
+  it('a bridge’s ports have its GRO', async () => {
+    await lab.must('ip -n gw link add p7 type veth peer name q7; ip -n gw link add br7 type bridge; ip -n gw link set p7 master br7; ip netns exec gw ethtool -K p7 gro on');
+    const { interfaces, tuning } = spec();
+    await render({ snat: snat(['203.0.113.102']), interfaces: [...interfaces, { device: 'br7', role: 'inside', addresses: ['192.168.41.1/24'], routes: [] }], tuning: { ...tuning, offloads: { ...tuning.offloads, br7: { gro: 'off' } } } });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect(await lab.must('ip netns exec gw ethtool -k p7')).toContain('generic-receive-offload: off');
+    await render({ snat: snat(['203.0.113.102']) });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect(await lab.must('ip netns exec gw ethtool -k p7')).toContain('generic-receive-offload: on');
+    await lab.must('ip -n gw link del br7; ip -n gw link del p7');
   });
 
   it('a value that does not take is a failure that is said', async () => {

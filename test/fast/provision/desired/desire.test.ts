@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,6 +96,34 @@ describe('dsnat-220 on EL6', () => {
     expect(claims(desired)).toEqual(expect.arrayContaining(['kernel', 'module ip_vs', 'sysctl net.ipv4.ip_forward', 'address 203.0.113.100', 'route default', 'offload eth1 lro', 'irq affinity', 'rules ipvs', 'gateway', 'iptables mangle POSTROUTING']));
     const listing = desired.effects.find(({ id }) => id === 'rules ipvs');
     expect(listing?.expect).toEqual({ lines: ['TCP 0.0.0.0:0', 'UDP 0.0.0.0:0'] });
+  });
+});
+
+describe('devices', () => {
+  const claimed = async (change: Parameters<typeof gateway>[0], facts = el6): Promise<Desired> => desire(gateway(change), facts, dsnat);
+  it('GRO and LRO are claimed of what a bond is made of, other offloads of itself', async () => {
+    const interfaces = [{ device: 'bond0.7', role: 'inside' as const, addresses: ['192.168.40.1/24'], routes: [] }, { device: 'eth1', role: 'outside' as const, addresses: ['203.0.113.2/24'], gateway: '203.0.113.1', routes: [] }];
+    const facts = { ...el6, stacked: [{ device: 'bond0.7', lower: ['bond0'] }, { device: 'bond0', lower: ['eth0', 'eth2'] }] };
+    const desired = await claimed({ interfaces, tuning: { ...gateway().tuning, offloads: { 'bond0.7': { gro: 'off', tso: 'off' }, eth2: { gro: 'on' } } } }, facts);
+    expect(claims(desired).filter((id) => id.startsWith('offload'))).toEqual(['offload bond0.7 gro', 'offload bond0 gro', 'offload eth0 gro', 'offload bond0.7 tso', 'offload eth2 gro']);
+    expect(text(desired, '/etc/build-kernel/offloads')).not.toContain('eth0');
+  });
+  it('sizes of rings are claimed', async () => {
+    const { effects } = await claimed({ tuning: { ...gateway().tuning, rings: { eth1: { rx: 'max', tx: 1024 } } } });
+    const rings = effects.filter(({ id }) => id.startsWith('ring '));
+    expect(rings.map(({ id, expect: wanted }) => [id, wanted])).toEqual([['ring eth1 rx', { equals: 'max' }], ['ring eth1 tx', { equals: '1024' }]]);
+    const table = 'Ring parameters for eth1:\nPre-set maximums:\nRX:\t\t4096\nRX Mini:\tn/a\nTX:\t\t4096\nCurrent hardware settings:\nRX:\t\tNOW\nRX Mini:\tn/a\nTX:\t\t1024';
+    const seen = (probe: string, now: string): string => execFileSync('sh', ['-c', `ethtool() { printf '%b\\n' "$TABLE"; }; ${probe}`], { encoding: 'utf8', env: { ...process.env, TABLE: table.replace('NOW', now) } }).trim();
+    expect(rings.map(({ probe }) => seen(probe, '4096'))).toEqual(['max', '1024']);
+    expect(seen(rings[0]?.probe ?? '', '512')).toBe('512');
+  });
+  it('what is left alone is not brought up', async () => {
+    const interfaces = [...gateway().interfaces, { device: 'eth2', role: 'other' as const, addresses: [], routes: [] }, { device: 'eth3', role: 'other' as const, addresses: [], routes: [], mtu: 9000 }];
+    expect(text(await claimed({ interfaces }), '/etc/build-kernel/links')).toBe('eth0 -\neth1 -\neth3 9000\n');
+  });
+  it('an image is told to steer as a host is', async () => {
+    const image = { ...el6, offline: true, cpus: 1, interfaces: [] };
+    for (const facts of [el6, image]) expect(text(await claimed({}, facts), '/etc/build-kernel/rps')).toBe('eth0\neth1\n');
   });
 });
 

@@ -111,4 +111,38 @@ describe.each(['dash', 'busybox sh'])('set-irq-affinity in %s', (shell) => {
     expect(checked.text).toContain('rx-1 of eth0 is on 3, not 10f');
     expect(steered()).toBe('3');
   });
+
+  it('spreads what a bond and a VLAN are made of, each once', () => {
+    machine({ cpus: '0-3', irqs: { 40: 'eth0-TxRx-0', 41: 'eth1-TxRx-0', 42: 'eth2' }, devices: [{ device: 'eth0' }, { device: 'eth1' }, { device: 'eth2' }] });
+    for (const [upper, lower] of [['bond0', 'eth0'], ['bond0', 'eth1'], ['bond0.7', 'bond0']] as const) {
+      mkdirSync(join(dir, 'sys/class/net', upper), { recursive: true });
+      symlinkSync(join(dir, 'sys/class/net', lower), join(dir, 'sys/class/net', upper, `lower_${lower}`));
+    }
+    // As 2.6.32 says it.
+    put('sys/class/net/bond1/bonding/slaves', 'eth2\n');
+    put('proc/net/vlan/bond1.8', 'bond1.8  VID: 8\t REORDER_HDR: 1\nDevice: bond1\nINGRESS priority mappings: 0:0\n');
+    put('sys/class/net/bond1.8/queues/rx-0/rps_cpus', '0\n');
+    put('conf/irq', 'bond0\nbond0.7\nbond1.8\n');
+    put('conf/rps', 'bond1.8\n');
+    expect(run(shell)).toEqual({ status: 0, text: '' });
+    expect(affinity(40, 41, 42)).toEqual(['00000001', '00000002', '00000004']);
+    expect(run(shell, 'list').text.split('\n')).toEqual(['40', '41', '42']);
+    expect(readFileSync(join(dir, 'sys/class/net/eth2/queues/rx-0/rps_cpus'), 'utf8').trim()).toBe('0000000f');
+    expect(readFileSync(join(dir, 'sys/class/net/bond1.8/queues/rx-0/rps_cpus'), 'utf8').trim()).toBe('0');
+  });
+
+  it('gives back what is the gateway’s no longer, and steers no card with a queue for each core', () => {
+    machine({ cpus: '0-1', irqs: { 40: 'eth0-rx-0', 41: 'eth0-rx-1', 42: 'eth1' }, devices: [{ device: 'eth0', queues: 2 }, { device: 'eth1' }], rps: ['eth0', 'eth1'] });
+    expect(run(shell)).toEqual({ status: 0, text: '' });
+    const steered = (device: string): string => readFileSync(join(dir, `sys/class/net/${device}/queues/rx-0/rps_cpus`), 'utf8').trim();
+    expect([steered('eth0'), steered('eth1')]).toEqual(['0', '00000003']);
+    put('conf/irq', 'eth0\n');
+    put('conf/rps', '');
+    expect(run(shell)).toEqual({ status: 0, text: '' });
+    expect(affinity(40, 41, 42)).toEqual(['00000001', '00000002', 'ffffffff,ffffffff']);
+    expect(steered('eth1')).toBe('0');
+    put('conf/gateway.conf', 'IRQ_POLICY=none\n');
+    expect(run(shell)).toEqual({ status: 0, text: '' });
+    expect(affinity(40, 41)).toEqual(['ffffffff,ffffffff', 'ffffffff,ffffffff']);
+  });
 });
