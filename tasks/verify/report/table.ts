@@ -26,7 +26,10 @@ const COLOUR: Readonly<Record<Status, 'green' | 'red' | 'yellow' | 'magenta' | '
 /** The report for people on a terminal; no new line at its end. */
 export function renderTable(reports: Reports, options: TableOptions = {}): string {
   return toList(reports)
-    .map((report) => [...header(report), '', rows(report, options).join('\n').trimEnd(), '', summaryLine(report.scenarios)].join('\n'))
+    .map((report) => {
+      const parts = [header(report), rows(report, options), notApplicable(report, options)].map((lines) => lines.join('\n').trimEnd());
+      return [...parts.filter((part) => part !== ''), summaryLine(report.scenarios)].join('\n\n');
+    })
     .join('\n\n\n');
 }
 
@@ -41,7 +44,7 @@ function header(report: VerifyReport): string[] {
 }
 
 function rows(report: VerifyReport, options: TableOptions): string[] {
-  const { scenarios } = report;
+  const scenarios = report.scenarios.filter(({ status }) => status !== 'skip');
   const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map((text) => text.length));
   const status = widest(scenarios.map((one) => STATUS_WORD[one.status]));
   const name = widest(scenarios.map((one) => oneLine(one.name)));
@@ -57,6 +60,20 @@ function rows(report: VerifyReport, options: TableOptions): string[] {
       ...details(scenario).map((line) => `    ${line}`.trimEnd()),
     ];
   });
+}
+
+/** What does not apply, by reason: their claims would bury those that were tried. The other reports have them. */
+function notApplicable(report: VerifyReport, options: TableOptions): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const scenario of report.scenarios) {
+    if (scenario.status !== 'skip') continue;
+    const reason = reasonOf(scenario);
+    byReason.set(reason, [...(byReason.get(reason) ?? []), oneLine(scenario.name)]);
+  }
+  if (byReason.size === 0) return [];
+  const width = Math.max(30, (options.width ?? 100) - 6);
+  const groups = [...byReason].flatMap(([reason, names]) => [...wrap(reason, width).map((line) => `  ${line}`), ...wrap(names.join(', '), width).map((line) => `      ${line}`)]);
+  return [paint(STATUS_WORD.skip, 'skip', options), ...groups];
 }
 
 function why(scenario: ScenarioResult, width: number): string[] {

@@ -72,13 +72,25 @@ describe('the table', () => {
       `${'holds                 snat-tcp    A TCP connection of a client reaches the server from an'.padEnd(96)}1.2s`,
       '                                  address of the pool, and its answers come back.',
     ]);
-    const vrrp = lines.findIndex((line) => line.startsWith('not applicable '));
-    expect(lines.slice(vrrp, vrrp + 2)).toEqual([
-      `${'not applicable        vrrp        The backup takes over when the master goes away.'.padEnd(96)}1.2s`,
-      '                                  One gateway in this topology.',
-    ]);
+    const broken = lines.findIndex((line) => line.startsWith('broken as documented '));
+    expect(lines[broken + 1]).toMatch(/^ {34}\S/);
     expect(lines.at(-1)).toBe('1 holds, 1 broken as documented, 1 failed, 1 not applicable, 1 holds unexpectedly, 1 could not be tried');
     expect(text).not.toMatch(/\n\n\n| \n/);
+  });
+  it('names what does not apply by its reason, below', () => {
+    const skip = (name: string, reason: string): ReturnType<typeof scenario> => ({ ...scenario(name, 'skip'), reason });
+    const shown = renderTable(report([skip('vrrp', 'One gateway.'), scenario('snat-tcp', 'pass'), skip('zones', 'It has none.'), skip('sync', 'One gateway.')]));
+    expect(shown.split('\n').slice(6)).toEqual([
+      expect.stringMatching(/^holds +snat-tcp /),
+      '',
+      'not applicable',
+      '  One gateway.',
+      '      vrrp, sync',
+      '  It has none.',
+      '      zones',
+      '',
+      '1 holds, 0 broken as documented, 0 failed, 3 not applicable',
+    ]);
   });
   it('shows failing checks, last commands and the fault, and only those', () => {
     expect(text).toContain(
