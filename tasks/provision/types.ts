@@ -67,6 +67,9 @@ export interface Redirect {
   port?: number;
   /** Interface the packets come in by. */
   iif?: string;
+  /** Interface, and next hop, that the routing table sends them to. */
+  oif?: string;
+  oldHop?: string;
   nextHop: string;
 }
 

@@ -11,6 +11,10 @@ export interface RedirectRule {
   port?: number;
   /** Interface the packets come in by. */
   iif?: string;
+  /** Interface that the routing table sends them to. */
+  oif?: string;
+  /** Only what the routing table sends to this next hop. */
+  oldHop?: string;
   nextHop: string;
 }
 
@@ -18,13 +22,15 @@ export interface RedirectRule {
 export const CHROUTE_MODULES = ['iptable_lbg', 'ipt_CHROUTE'] as const;
 
 export function redirectSteps(redirects: readonly RedirectRule[]): Step[] {
-  return redirects.map(({ from, to, protocol, port, iif, nextHop }): Step => {
+  return redirects.map(({ from, to, protocol, port, iif, oif, oldHop, nextHop }): Step => {
     const words = [
       ...(iif === undefined ? [] : ['-i', iif]),
+      ...(oif === undefined ? [] : ['-o', oif]),
       ...(from === undefined ? [] : ['-s', from]),
       ...(to === undefined ? [] : ['-d', to]),
       ...(protocol === undefined ? [] : ['-p', protocol, ...(port === undefined ? [] : ['--dport', String(port)])]),
       '-j', 'CHROUTE', '--gw', nextHop,
+      ...(oldHop === undefined ? [] : ['--old-gw', oldHop]),
     ];
     const command = (action: string): Command => ['iptables', '-t', 'lbg', action, 'FORWARD', ...words];
     return { key: `lbg ${words.join(' ')}`, list: 'lbg', add: command('-A'), remove: command('-D') };

@@ -22,5 +22,10 @@ export const chroute: Scenario = {
     const [oneAfter, twoAfter] = [(await to('isp1')) - one, (await to('isp2')) - two];
     context.check('connections with CHROUTE', 'all on isp2', `${String(oneAfter)} on isp1, ${String(twoAfter)} on isp2`, oneAfter === 0 && twoAfter > 0);
     context.check('connections answered with CHROUTE', '3 of 3', `${String(answered)} of 3`, answered === 3);
+    const rules = async (): Promise<string> => (await context.must('gateway', ['iptables', '-t', 'lbg', '-S', 'FORWARD'])).stdout.trim();
+    const before = await rules();
+    await context.must('gateway', 'iptables-save -t lbg > /tmp/lbg && iptables -t lbg -F && iptables-restore < /tmp/lbg && rm /tmp/lbg');
+    const restored = await rules();
+    context.check('rules after iptables-save and iptables-restore', before, restored, restored === before);
   },
 };

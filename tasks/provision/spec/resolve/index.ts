@@ -67,12 +67,14 @@ export function resolveGateway(file: GatewayFile, host: string, { file: path, fl
   const own = Object.hasOwn(file.hosts, host) ? file.hosts[host] : undefined;
   const management = own?.management ?? file.access.management;
   const ha = resolveHa(file, host, password, carried);
-  const redirects = file.redirects.map(({ from, to, protocol, port, iif, next_hop: nextHop }) => ({
+  const redirects = file.redirects.map(({ from, to, protocol, port, iif, oif, gw, next_hop: nextHop }) => ({
     ...(from === undefined ? {} : { from: plainNetwork(from) }),
     ...(to === undefined ? {} : { to: plainNetwork(to) }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(port === undefined ? {} : { port }),
     ...(iif === undefined ? {} : { iif }),
+    ...(oif === undefined ? {} : { oif }),
+    ...(gw === undefined ? {} : { oldHop: plain(gw) }),
     nextHop: plain(nextHop),
   }));
   const complete = withCarried(interfaces, carried, shared);

@@ -7,6 +7,7 @@ import { checkCapacity } from './capacity.js';
 import { checkAccess, checkHa, checkHosts } from './ha.js';
 import { checkLanguage, checkLimits } from './language.js';
 import { checkOrder } from './order.js';
+import { checkRedirects } from './redirects.js';
 import { checkReferences } from './references.js';
 import { checkTuning } from './tuning.js';
 
@@ -25,7 +26,7 @@ export type Rule = (file: GatewayFile, context: RuleContext, verdict: Verdict) =
 
 /** Names that must be there before anything else can be looked at. */
 const FIRST: readonly Rule[] = [checkReferences];
-const THEN: readonly Rule[] = [checkRoles, checkOwn, checkNextHops, checkPools, checkServiceAddresses, checkOrder, checkHosts, checkHa, checkAccess, checkTuning, checkCapacity, checkLanguage, checkLimits];
+const THEN: readonly Rule[] = [checkRoles, checkOwn, checkNextHops, checkPools, checkServiceAddresses, checkOrder, checkRedirects, checkHosts, checkHa, checkAccess, checkTuning, checkCapacity, checkLanguage, checkLimits];
 
 export async function checkRules(file: GatewayFile, context: RuleContext): Promise<Verdict> {
   const verdict: Verdict = { errors: [], warnings: [] };

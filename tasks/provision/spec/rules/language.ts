@@ -48,12 +48,6 @@ async function others(gateway: Gateway, except: string): Promise<string[]> {
 export const checkLanguage: Rule = async (file, context, { errors }) => {
   const host = hostsOf(file)[0] ?? 'gateway';
   const gateway = resolveGateway(file, host, context);
-  if (file.redirects.length > 0) {
-    if (!file.with.includes('chroute')) errors.push({ path: ['redirects'], message: 'needs the add-on: with: [chroute]' });
-    file.redirects.forEach(({ from, to, next_hop: hop }, index) => {
-      if ([from, to, hop].some((text) => text?.includes(':'))) errors.push({ path: ['redirects', index], message: 'CHROUTE is for IPv4' });
-    });
-  }
   const why = objection(context.flavour, gateway);
   if (why === undefined) return;
   const able = await others(gateway, context.flavour.name);

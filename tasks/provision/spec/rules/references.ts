@@ -26,8 +26,9 @@ export const checkReferences: Rule = (file, _context, { errors, warnings }) => {
     errors.push({ path: ['snat', index, 'pool'], message: `there is no pool ${pool}${near === undefined ? '' : ` (did you mean ${near}?)`}; pools names ${Object.keys(file.pools).join(', ') || 'none'}` });
   });
   for (const pool of Object.keys(file.pools)) if (!used.has(pool)) warnings.push({ path: ['pools', pool], message: 'no rule of snat uses this pool' });
-  file.redirects.forEach(({ iif, port, protocol }, index) => {
+  file.redirects.forEach(({ iif, oif, port, protocol }, index) => {
     needs(iif, ['redirects', index, 'iif']);
+    needs(oif, ['redirects', index, 'oif']);
     if (port !== undefined && protocol === undefined) errors.push({ path: ['redirects', index, 'port'], message: 'a port needs protocol: tcp or udp' });
   });
   for (const device of Object.keys(file.tuning.offloads)) needs(device, ['tuning', 'offloads', device]);

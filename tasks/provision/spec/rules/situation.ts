@@ -100,6 +100,9 @@ export const nextHops = (file: GatewayFile): (UsedAddress & { device?: string })
     ...used(gw, ['snat', index, 'gw'], 'the next hop').map((each) => ({ ...each, ...(oif === undefined ? {} : { device: oif }) })),
     ...used(newGw, ['snat', index, 'new_gw'], 'the next hop'),
   ]),
-  ...file.redirects.flatMap(({ next_hop: hop }, index) => used(hop, ['redirects', index, 'next_hop'], 'the next hop')),
+  ...file.redirects.flatMap(({ gw, oif, next_hop: hop }, index) => [
+    ...used(gw, ['redirects', index, 'gw'], 'the next hop').map((each) => ({ ...each, ...(oif === undefined ? {} : { device: oif }) })),
+    ...used(hop, ['redirects', index, 'next_hop'], 'the next hop'),
+  ]),
 ];
 

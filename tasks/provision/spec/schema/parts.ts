@@ -83,6 +83,8 @@ export const redirectSchema = z
     protocol: z.enum(['tcp', 'udp']).optional().describe('Only this protocol; left out: all.'),
     port: port.optional().describe('Destination port; needs protocol.'),
     iif: device.optional().describe('Device the packets come in by.'),
+    oif: device.optional().describe('Device the routing table sends them to.'),
+    gw: address.optional().describe('Only what the routing table sends to this next hop.'),
     next_hop: address.describe('Where they go instead.'),
   })
   .describe('CHROUTE: forwarded packets that fit leave by another next hop (add-on chroute).');

@@ -32,7 +32,7 @@ const EVERYTHING = {
       check: { kind: 'http', path: '/health', status: 200, digest: '0123456789abcdef0123456789abcdef', port: 8081, timeout: 3, interval: 6, retries: 2 },
     },
   ],
-  redirects: [{ from: '192.168.60.0/24', to: '198.51.100.0/24', protocol: 'tcp', port: 443, iif: 'eth0', next_hop: '203.0.113.253' }],
+  redirects: [{ from: '192.168.60.0/24', to: '198.51.100.0/24', protocol: 'tcp', port: 443, iif: 'eth0', oif: 'eth1', gw: '203.0.113.254', next_hop: '203.0.113.253' }],
   rules_by: 'script',
   tuning: {
     gro: 'off', lro: 'off', offloads: { eth1: { tso: 'off' } }, rings: { eth1: { rx: 'max', tx: 512 } }, irq: { policy: 'numa', irqbalance: 'ban' }, rps: true,

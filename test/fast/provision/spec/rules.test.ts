@@ -148,9 +148,16 @@ describe('flavours', () => {
     ['gaps for lvs-snat-v2', small('', 'lvs-snat-v2').replace('[203.0.113.100-203.0.113.103]', '[203.0.113.100, 203.0.113.102]'), /a pool with gaps \(203\.0\.113\.100, 203\.0\.113\.102\).*; flavours that can: /],
     ['zones by keepalived for lvs-snat-279', small('rules_by: keepalived\n', 'lvs-snat-279'), /zones \(its author left keepalived as it was\); rules_by: script can/],
     ['redirects without the add-on', small('redirects: [{from: 192.168.40.0/24, next_hop: 203.0.113.250}]\n', 'dsnat-279'), /redirects: needs the add-on: with: \[chroute\]/],
+    ['a redirect to where nothing is translated', small('with: [chroute]\nredirects: [{from: 192.168.40.0/24, next_hop: 198.51.100.254}]\n', 'iptables-snat').replace('pools:', '  - {device: eth2, role: outside, addresses: [198.51.100.2/24]}\npools:'), /redirects\.0\.next_hop: 198\.51\.100\.254 is beyond eth2, where no rule of snat translates what comes; add one with oif: eth2/],
+    ['a redirect of IPv6', small('with: [chroute]\nredirects: [{to: "2001:db8::/64", next_hop: 203.0.113.250}]\n', 'iptables-snat'), /redirects\.0: CHROUTE is for IPv4/],
     ['what none can', small('', 'fullnat-v2').replace('pool: public', 'pool: public, new_gw: 203.0.113.250, persistence: 7'), /no flavour can do all of this file/],
   ])('%s: refused', async (_name, text, words) => {
     expect((await refusal(text)).join('\n')).toMatch(new RegExp(words.source, 'm'));
+  });
+  it('a redirect of what IPVS translates is said to do nothing', async () => {
+    const text = small('with: [chroute]\nredirects: [{from: 192.168.40.0/24, next_hop: 203.0.113.250}]\n', 'dsnat-279');
+    expect((await warnings(text)).join('\n')).toMatch(/redirects\.0: what IPVS translates is not redirected/);
+    expect((await warnings(text.replace('dsnat-279', 'iptables-snat'))).join('\n')).not.toContain('redirects');
   });
   it('what a flavour does not translate is said', async () => {
     const dsnat = (await warnings(small('', 'dsnat-220'))).join('\n');
