@@ -35,7 +35,8 @@ function listedAs({ add }: Step): string | undefined {
   const service = `${kind ?? ''} ${after(add, flag) ?? ''}`;
   if (add.includes('-A')) return service;
   const server = add.includes('-a') ? after(add, '-r') : undefined;
-  return server === undefined ? undefined : `${service} -> ${server}`;
+  // A real server of a mark is given without a port and listed with port 0.
+  return server === undefined ? undefined : `${service} -> ${/:\d+$/.test(server) ? server : `${server}:0`}`;
 }
 
 /** Prints those lines: a real server with the service that it belongs to, which ipvsadm lists above it. */
