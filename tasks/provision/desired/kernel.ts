@@ -35,7 +35,7 @@ export async function desiredKernel({ manifest, kernel }: ArtifactTree): Promise
 
 /** Modules that the gateway's rules need, in the order they are loaded. */
 export function modulesNeeded({ gateway }: Context): string[] {
-  return [...(usesIpvs(gateway) ? ['ip_vs'] : []), ...(gateway.tuning.conntrack.max !== undefined ? ['nf_conntrack'] : []), ...(gateway.redirects.length > 0 ? [...CHROUTE_MODULES] : [])];
+  return [...(usesIpvs(gateway) ? ['ip_vs'] : []), ...(gateway.tuning.conntrack.max !== undefined || gateway.tuning.conntrack.buckets !== undefined ? ['nf_conntrack'] : []), ...(gateway.redirects.length > 0 ? [...CHROUTE_MODULES] : [])];
 }
 
 export function kernel(context: Context): Part {

@@ -61,6 +61,7 @@ function settings(context: Context): Resource {
         IRQ_POLICY: gateway.tuning.irq.policy,
         // There is this file once the module with the SNAT gateway is loaded.
         IP_VS_MARK: ownModules ? '/proc/sys/net/ipv4/vs/snat_guard' : '',
+        CONNTRACK_BUCKETS: String(gateway.tuning.conntrack.buckets ?? ''),
         IP_VS_BITS: gateway.tuning.ipvsTableBits === undefined ? '' : String(gateway.tuning.ipvsTableBits),
       },
     }),

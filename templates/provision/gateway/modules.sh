@@ -36,6 +36,31 @@ unload_ip_vs() {
     rmmod ip_vs 2>/dev/null
 }
 
+# Conntrack's buckets may be changed while it is in use; where it is built in, or was loaded before, that is the only way.
+buckets_start() {
+    hashsize=$SYS/module/nf_conntrack/parameters/hashsize
+    if [ -z "$CONNTRACK_BUCKETS" ]; then
+        buckets_stop
+        return 0
+    fi
+    was=$(cat "$hashsize" 2>/dev/null)
+    if [ -z "$was" ]; then
+        fault "kernel $(uname -r) does not tell the buckets of conntrack"
+        return 0
+    fi
+    remember buckets hashsize "$was"
+    if [ "$was" = "$CONNTRACK_BUCKETS" ]; then return 0; fi
+    echo "$CONNTRACK_BUCKETS" 2>/dev/null >"$hashsize"
+    now=$(cat "$hashsize")
+    if [ "$now" != "$CONNTRACK_BUCKETS" ]; then fault "conntrack has $now buckets, not $CONNTRACK_BUCKETS"; fi
+}
+
+buckets_stop() {
+    was=$(recall buckets hashsize) || return 0
+    echo "$was" 2>/dev/null >"$SYS/module/nf_conntrack/parameters/hashsize"
+    rm -f "$STATE/buckets"
+}
+
 modules_start() {
     index_modules
     if stale_ip_vs; then
@@ -46,4 +71,5 @@ modules_start() {
         modprobe "$module" 2>/dev/null
         loaded "$module" || fault "module $module cannot be loaded into kernel $(uname -r)"
     done <"$CONF/modules"
+    buckets_start
 }

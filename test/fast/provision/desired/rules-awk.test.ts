@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LANGUAGES } from '../../../../tasks/lib/gateway/languages.js';
 import type { GatewaySpec } from '../../../../tasks/lib/gateway/spec.js';
 import { change, type Step } from '../../../../tasks/lib/gateway/steps.js';
@@ -118,5 +118,21 @@ cat "$STATE/told"`;
     const anew = reloaded(listed, listed.slice(0, 1));
     expect(anew).toContain('ipvsadm -a -t 0.0.0.0:0 -r 203.0.113.100:0 -m');
     expect(reloaded(listed, listed, pools, pools.slice(0, 2))).toEqual(anew);
+  });
+});
+
+describe.each(['dash', 'busybox sh'])('modules.sh under %s', (shell) => {
+  it('gives conntrack its buckets, and what it had when they are said no longer', () => {
+    const hashsize = join(dir, 'module/nf_conntrack/parameters/hashsize');
+    mkdirSync(dirname(hashsize), { recursive: true });
+    mkdirSync(join(dir, 'buckets'), { recursive: true });
+    writeFileSync(hashsize, '16384\n');
+    const [program = '', ...rest] = shell.split(' ');
+    const start = (buckets: string, file = '.'): string => execFileSync(program, [...rest, '-c', 'BUILD_KERNEL_STATE=$2/buckets BUILD_KERNEL_SYS=$2/$4; . "$1/common.sh"; . "$1/modules.sh"; CONNTRACK_BUCKETS=$3; buckets_start 2>&1; echo "$failed"', 'sh', join(AWK, '..'), dir, buckets, file], { encoding: 'utf8' }).trim();
+    expect(start('65536')).toBe('0');
+    expect(readFileSync(hashsize, 'utf8')).toBe('65536\n');
+    expect(start('')).toBe('0');
+    expect(readFileSync(hashsize, 'utf8')).toBe('16384\n');
+    expect(start('65536', 'none')).toMatch(/does not tell the buckets of conntrack\n1$/);
   });
 });
