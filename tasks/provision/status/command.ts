@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ExpectedError } from '../../lib/errors.js';
+import { EXIT_STATUS, ExpectedError } from '../../lib/errors.js';
 import { checkInterrupted } from '../../lib/exec.js';
 import type { Io } from '../../lib/io.js';
 import { loadSpec } from '../spec/load.js';
 import { chooseHosts, openHost, toWhichHosts, type WhichHosts } from '../target/open.js';
 import type { Target } from '../types.js';
+import { failures, lookAtAll, lookDocument, showLook } from './look.js';
 import { readStatus } from './read.js';
-import { showStatus } from './show.js';
-import type { GatewayStatus } from './types.js';
 
 /** `build-kernel status gateway.yaml`: what the gateways are doing; changes nothing. */
 
@@ -26,18 +25,21 @@ export function toStatusOptions(parsed: Record<string, unknown>): StatusOptions 
   return { ...toWhichHosts(parsed), all: parsed['all'] === true, interval, watch: parsed['watch'] === true };
 }
 
+/** @throws ExpectedError when no host can be looked at; one of several that cannot is shown as such, and the process ends with its status */
 export async function statusCommand(io: Io, file: string, options: StatusOptions): Promise<void> {
   const spec = await loadSpec(file);
   const hosts = chooseHosts(spec, options);
   const targets = new Map<string, Target>(hosts.map((host) => [host, openHost(spec, host, options)]));
-  const readAll = (): Promise<GatewayStatus[]> => Promise.all([...targets].map(([host, target]) => readStatus(target, spec.gateway(host), options.interval)));
+  const reads = new Map([...targets].map(([host, target]) => [host, () => readStatus(target, spec.gateway(host), options.interval)] as const));
   try {
     for (;;) {
-      const all = await readAll();
+      const all = await lookAtAll(reads);
+      const [away] = failures(all);
+      process.exitCode = away ? EXIT_STATUS[away.code] : 0;
       if (options.watch && process.stdout.isTTY) io.print('\x1b[H\x1b[2J\x1b[3J');
-      io.print(all.map((status) => showStatus(status, { all: options.all })).join('\n\n\n'));
+      io.print(all.map((look) => showLook(look, { all: options.all })).join('\n\n\n'));
       if (!options.watch || io.json) {
-        io.result({ hosts: all });
+        io.result({ hosts: all.map(lookDocument) });
         return;
       }
       // The reader has gone: `… --watch | head`.

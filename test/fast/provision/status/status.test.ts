@@ -2,10 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../../tasks/lib/errors.js';
 import { run } from '../../../../tasks/lib/exec.js';
 import { packageRoot } from '../../../../tasks/lib/paths.js';
 import { addressOfHex, rangeWords } from '../../../../tasks/provision/status/hex.js';
 import { parseDevices, parseEngine, parseHeld, parseIpvsConnections, parseUsage, ratesOf } from '../../../../tasks/provision/status/parse.js';
+import { lookAtAll, lookDocument, showLook } from '../../../../tasks/provision/status/look.js';
 import { showStatus } from '../../../../tasks/provision/status/show.js';
 import type { GatewayStatus } from '../../../../tasks/provision/status/types.js';
 
@@ -83,6 +85,15 @@ describe('what files and programs print', () => {
     expect(parseEngine('current a1 confirmed\npending b2 tried\nrun a1 confirmed\nrun b2 tried\nseconds-left b2 321\n')).toEqual({ current: { id: 'a1', state: 'confirmed' }, pending: { id: 'b2', state: 'tried', secondsLeft: 321 } });
     expect(parseEngine('')).toBeUndefined();
   });
+});
+
+it('of several hosts is shown though one of them is away', async () => {
+  const here: GatewayStatus = { host: 'gw2', flavour: 'nat-snat', date: '', release: '6.1', uptime: 1, pools: [], states: [], rates: { seconds: 2, devices: [] } };
+  const away = (): Promise<GatewayStatus> => Promise.reject(new ExpectedError({ code: 'network', what: 'gw1 does not answer.', why: 'ssh: no route' }));
+  const looks = await lookAtAll(new Map([['gw1', away], ['gw2', () => Promise.resolve(here)]]));
+  expect(looks.map((look) => showLook(look, {}).split('\n')[0])).toEqual(['gw1: cannot be looked at: gw1 does not answer.', 'gw2, nat-snat: kernel 6.1, up 1.0s']);
+  expect(looks.map(lookDocument)).toMatchObject([{ host: 'gw1', error: { code: 'network' } }, { host: 'gw2', release: '6.1' }]);
+  await expect(lookAtAll(new Map([['gw1', away]]))).rejects.toThrow('gw1 does not answer.');
 });
 
 it('is shown with the most used addresses first', () => {
