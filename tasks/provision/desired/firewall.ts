@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { ranges } from '../../lib/gateway/words.js';
 import type { Effect, Gateway, Resource } from '../types.js';
 import { ETC, file, withRole, type Context, type Part } from './context.js';
 import { PROBE_PATH } from './effects.js';
@@ -14,8 +15,11 @@ type Rule = readonly string[];
 /** Rules by table and built-in chain. */
 type Chains = Map<string, Rule[]>;
 
-const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+type Version = 4 | 6;
+
+const PRIVATE: Record<Version, readonly string[]> = { 4: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'], 6: ['fc00::/7'] };
 const bare = (cidr: string): string => cidr.replace(/\/.*$/, '');
+const versionOf = (text: string): Version => (isIPv6(bare(text)) ? 6 : 4);
 const ours = (chain: string): string => `BK-${chain}`;
 
 /** Does iptables guard here? nat-snat has a guard of its own in the kernel. */
@@ -28,51 +32,52 @@ function pairs(gateway: Gateway): { inside: string; outside: string }[] {
   return withRole(gateway, 'inside').flatMap((from) => withRole(gateway, 'outside').map((to) => ({ inside: from.device, outside: to.device })));
 }
 
+/** Does it translate IPv6, or serve it? What it only forwards is left to the host's own firewall. */
+const servesSix = ({ snat, services }: Gateway): boolean => [...snat.flatMap(({ pool }) => pool), ...services.map(({ address }) => address)].some((each) => versionOf(each) === 6);
+
 /** Networks whose addresses must not be seen outside. */
-function insideNetworks(gateway: Gateway): string[] {
+function insideNetworks(gateway: Gateway, version: Version): string[] {
   const named = [...gateway.snat.map(({ from }) => from), ...withRole(gateway, 'inside').flatMap(({ addresses, routes }) => [...addresses, ...routes])];
-  const four = named.filter((each) => !isIPv6(bare(each)) && !each.endsWith('/0') && each !== 'default');
-  return [...new Set([...four, ...PRIVATE])];
+  const own = named.filter((each) => versionOf(each) === version && !each.endsWith('/0'));
+  return [...new Set([...own, ...PRIVATE[version]])];
 }
 
-/** A range of addresses as iptables matches it in one rule. */
-function destinations(pool: readonly string[]): Rule[] {
-  const list = pool.filter((each) => !isIPv6(each));
-  const [first, last] = [list[0], list[list.length - 1]];
-  if (first === undefined || last === undefined) return [];
-  return first === last ? [['-d', first]] : [['-m', 'iprange', '--dst-range', `${first}-${last}`]];
+/** A pool as iptables matches it: a rule for each range, so that no address between two of them is let in too. */
+function destinations(pool: readonly string[], version: Version): Rule[] {
+  return ranges(pool.filter((each) => versionOf(each) === version)).map(({ text }) => (text.includes('-') ? ['-m', 'iprange', '--dst-range', text] : ['-d', text]));
 }
 
 /** What the host's own firewall must let in: ssh and the like, adverts of VRRP, synchronisation, and what IPVS takes from INPUT. */
-function input({ gateway }: Context): Rule[] {
+function input({ gateway }: Context, version: Version): Rule[] {
   const accept = (...rule: string[]): Rule => [...rule, '-j', 'ACCEPT'];
+  const { ha } = gateway;
   return [
     ...gateway.access.ports.map((port) => accept('-p', 'tcp', '--dport', String(port))),
-    ...(gateway.ha?.instances ?? []).map(({ device }) => accept('-i', device, '-p', '112')),
-    ...(gateway.ha?.sync ? [accept('-i', gateway.ha.sync.device, '-p', 'udp', '--dport', '8848')] : []),
-    ...gateway.services.filter(({ address }) => !isIPv6(address)).map(({ address, protocol, port }) => accept('-d', address, '-p', protocol, '--dport', String(port))),
+    ...(ha?.instances ?? []).filter(({ addresses }) => version === 4 || addresses.some((each) => versionOf(each) === 6)).map(({ device }) => accept('-i', device, '-p', '112')),
+    ...(ha?.sync && version === 4 ? [accept('-i', ha.sync.device, '-p', 'udp', '--dport', '8848')] : []),
+    ...gateway.services.filter(({ address }) => versionOf(address) === version).map(({ address, protocol, port }) => accept('-d', address, '-p', protocol, '--dport', String(port))),
     // Answers to what was translated come to the public addresses; netfilter's own SNAT turns them round before.
     ...(gateway.language === 'iptables' || gateway.language === 'nftables'
       ? []
-      : gateway.snat.flatMap(({ pool }) => destinations(pool).flatMap((to) => [...(['tcp', 'udp'] as const).map((protocol) => accept(...to, '-p', protocol, '--dport', '1024:65535')), accept(...to, '-p', 'icmp')]))),
+      : gateway.snat.flatMap(({ pool }) => destinations(pool, version).flatMap((to) => [...(['tcp', 'udp'] as const).map((protocol) => accept(...to, '-p', protocol, '--dport', '1024:65535')), accept(...to, '-p', version === 4 ? 'icmp' : 'ipv6-icmp')]))),
   ];
 }
 
 /** FORWARD when the gateway runs: what is translated passes, what would leave as it is does not. */
-function forward({ gateway }: Context): Rule[] {
+function forward({ gateway }: Context, version: Version): Rule[] {
   const byNetfilter = gateway.language === 'iptables';
   const rules: Rule[] = [];
   for (const { inside, outside } of pairs(gateway)) {
     const way = ['-i', inside, '-o', outside];
     // Answers of real servers, which IPVS translates after this.
     for (const { protocol, servers } of gateway.services) {
-      for (const { address, port } of servers) if (!isIPv6(address)) rules.push([...way, '-p', protocol, '-s', address, '--sport', String(port), '-j', 'ACCEPT']);
+      for (const { address, port } of servers) if (versionOf(address) === version) rules.push([...way, '-p', protocol, '-s', address, '--sport', String(port), '-j', 'ACCEPT']);
     }
     if (byNetfilter) {
       // NAT passes over what conntrack cannot place.
       if (gateway.access.leakGuard) rules.push([...way, '-m', 'state', '--state', 'INVALID', '-j', 'DROP']);
-      for (const { from, oif } of gateway.snat) if ((oif ?? withRole(gateway, 'outside')[0]?.device) === outside) rules.push([...way, '-s', from, '-j', 'ACCEPT']);
-      if (gateway.access.leakGuard) for (const from of insideNetworks(gateway)) rules.push([...way, '-s', from, '-j', 'DROP']);
+      for (const { from, oif } of gateway.snat) if (versionOf(from) === version && (oif ?? withRole(gateway, 'outside')[0]?.device) === outside) rules.push([...way, '-s', from, '-j', 'ACCEPT']);
+      if (gateway.access.leakGuard) for (const from of insideNetworks(gateway, version)) rules.push([...way, '-s', from, '-j', 'DROP']);
     } else rules.push([...way, '-j', 'ACCEPT']);
     rules.push(['-i', outside, '-o', inside, ...(byNetfilter ? ['-m', 'state', '--state', 'ESTABLISHED,RELATED'] : []), '-j', 'ACCEPT']);
   }
@@ -86,7 +91,7 @@ function postrouting(context: Context): Rule[] {
   const own = [...new Set([...gateway.interfaces.flatMap(({ addresses }) => addresses), ...carried(gateway).map(({ address }) => address)].map(bare).filter((each) => !isIPv6(each)))];
   return [
     ...own.map((address) => ['-s', address, '-j', 'RETURN']),
-    ...withRole(gateway, 'outside').flatMap(({ device }) => insideNetworks(gateway).map((from) => ['-s', from, '-o', device, '-j', 'DROP'])),
+    ...withRole(gateway, 'outside').flatMap(({ device }) => insideNetworks(gateway, 4).map((from) => ['-s', from, '-o', device, '-j', 'DROP'])),
   ];
 }
 
@@ -125,28 +130,28 @@ function restoreFile(chains: Chains): string {
 
 interface Family {
   option: '-4' | '-6';
-  name: string;
+  name: 'iptables' | 'ip6tables';
   open: Chains;
   closed: Chains;
 }
 
-function families(context: Context): Family[] {
+function family(context: Context, version: Version): Family {
   const { gateway, tools } = context;
-  const netfilter = context.words.netfilter.map(({ add: words }) => words);
-  const [four, six, closed]: [Chains, Chains, Chains] = [new Map(), new Map(), new Map()];
-  if (tools.iptables !== undefined) {
-    fromCommands(four, netfilter.filter(([program]) => program === 'iptables'));
-    add(four, 'filter', 'INPUT', input(context));
-    add(four, 'filter', 'FORWARD', forward(context));
-    add(four, 'mangle', 'POSTROUTING', postrouting(context));
-    if (ownGuard(context)) add(closed, 'filter', 'FORWARD', pairs(gateway).map(({ inside, outside }) => ['-i', inside, '-o', outside, '-j', 'DROP']));
+  const name = version === 4 ? 'iptables' : 'ip6tables';
+  const [open, closed]: [Chains, Chains] = [new Map(), new Map()];
+  if (tools[name] !== undefined) {
+    fromCommands(open, context.words.netfilter.map(({ add: words }) => words).filter(([program]) => program === name));
+    if (version === 4 || servesSix(gateway)) {
+      add(open, 'filter', 'INPUT', input(context, version));
+      add(open, 'filter', 'FORWARD', forward(context, version));
+      if (version === 4) add(open, 'mangle', 'POSTROUTING', postrouting(context));
+      if (ownGuard(context)) add(closed, 'filter', 'FORWARD', pairs(gateway).map(({ inside, outside }) => ['-i', inside, '-o', outside, '-j', 'DROP']));
+    }
   }
-  if (tools.ip6tables !== undefined) fromCommands(six, netfilter.filter(([program]) => program === 'ip6tables'));
-  return [
-    { option: '-4' as const, name: 'iptables', open: four, closed },
-    { option: '-6' as const, name: 'ip6tables', open: six, closed: new Map<string, Rule[]>() },
-  ].filter(({ open }) => open.size > 0);
+  return { option: version === 4 ? '-4' : '-6', name, open, closed };
 }
+
+const families = (context: Context): Family[] => ([4, 6] as const).map((version) => family(context, version)).filter(({ open }) => open.size > 0);
 
 export function firewall(context: Context): Part {
   const all = families(context);

@@ -27,7 +27,7 @@ function interrupts(context: Context): string[] {
 /** Files that only some gateways have: of an earlier one they must not stay. */
 const SOMETIMES: readonly (readonly [string, string])[] = [
   ...['rules'].map((name) => ['rules', `${ETC}/${name}`] as const),
-  ...['iptables', 'iptables.closed', 'ip6tables'].map((name) => ['firewall', `${ETC}/${name}`] as const),
+  ...['iptables', 'iptables.closed', 'ip6tables', 'ip6tables.closed'].map((name) => ['firewall', `${ETC}/${name}`] as const),
   ['tuning', '/etc/sysctl.d/90-build-kernel.conf'],
   ['tuning', '/etc/modprobe.d/build-kernel.conf'],
   ['keepalived', '/etc/systemd/system/keepalived.service.d/build-kernel.conf'],

@@ -53,7 +53,10 @@ export function chooseTools(gateway: Gateway, words: Words, facts: HostFacts, ar
   const missing = (what: string, fix: string): ExpectedError => new ExpectedError({ code: 'environment', what: `${gateway.host} has no ${what}, and the artifact brings none.`, fix });
   if (words.ipvs.length > 0 && ipvsadm === undefined) throw missing('ipvsadm', `Install it on the host, or build the artifact with its tools: build-kernel build ${gateway.flavour}`);
   if (words.keepalived !== undefined && keepalived === undefined) throw missing('keepalived', 'Install the package keepalived on the host.');
-  if (gateway.language === 'iptables' && iptables === undefined) throw missing('iptables', 'Install the package iptables on the host.');
+  for (const [name, path] of Object.entries({ iptables, ip6tables })) {
+    // Marks, redirects and SNAT are rules of theirs: without them the gateway would not be one. The guard alone is warned of.
+    if (path === undefined && (words.netfilter.some(({ add: [program] }) => program === name) || (name === 'iptables' && gateway.language === 'iptables'))) throw missing(name, 'Install the package iptables on the host.');
+  }
   return { ipvsadm, iptables, ip6tables, keepalived, ownKeepalived: keepalived !== undefined && !keepalived.startsWith(`${SBIN}/`), install };
 }
 

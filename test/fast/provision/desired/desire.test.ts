@@ -99,6 +99,37 @@ describe('dsnat-220 on EL6', () => {
   });
 });
 
+describe('the host’s own firewall', () => {
+  const rulesOf = (desired: Desired, name: string): string[] => text(desired, `/etc/build-kernel/${name}`).split('\n').filter((line) => line.startsWith('-A'));
+  it('lets the addresses of a pool in, whatever their order, and none between them', async () => {
+    const open = rulesOf(await desire(gateway({ snat: [{ from: '0.0.0.0/0', pool: ['203.0.113.120', '203.0.113.101', '203.0.113.100'] }] }), el6, dsnat), 'iptables');
+    expect(open.filter((line) => line.includes('-p icmp'))).toEqual(['-A BK-INPUT -m iprange --dst-range 203.0.113.100-203.0.113.101 -p icmp -j ACCEPT', '-A BK-INPUT -d 203.0.113.120 -p icmp -j ACCEPT']);
+  });
+  it('knows IPv6 where the gateway translates it', async () => {
+    const six = { from: '::/0', pool: ['2001:db8::100', '2001:db8::101'] };
+    const programs = { ...debian.programs, iptables: '/usr/sbin/iptables', ip6tables: '/usr/sbin/ip6tables' };
+    const open = rulesOf(await desire(gateway({ flavour: 'nat-snat', language: 'nat-snat', snat: [...gateway().snat, six] }), { ...debian, programs }, nat), 'ip6tables');
+    expect(open).toContain('-A BK-INPUT -m iprange --dst-range 2001:db8::100-2001:db8::101 -p ipv6-icmp -j ACCEPT');
+    expect(open).toContain('-A BK-FORWARD -i eth0 -o eth1 -j ACCEPT');
+    expect(at(await desire(gateway({ flavour: 'nat-snat', language: 'nat-snat' }), { ...debian, programs }, nat), '/etc/build-kernel/ip6tables')).toMatchObject({ kind: 'absent' });
+    const byNetfilter = await desire(gateway({ flavour: 'distro-snat', language: 'iptables', snat: [{ ...six, from: 'fd00:40::/64' }] }), { ...debian, programs }, plain);
+    expect(rulesOf(byNetfilter, 'ip6tables').filter((line) => line.startsWith('-A BK-FORWARD -i eth0'))).toEqual([
+      '-A BK-FORWARD -i eth0 -o eth1 -m state --state INVALID -j DROP',
+      '-A BK-FORWARD -i eth0 -o eth1 -s fd00:40::/64 -j ACCEPT',
+      '-A BK-FORWARD -i eth0 -o eth1 -s fd00:40::/64 -j DROP',
+      '-A BK-FORWARD -i eth0 -o eth1 -s fc00::/7 -j DROP',
+    ]);
+    expect(rulesOf(byNetfilter, 'ip6tables.closed')).toEqual(['-A BK-FORWARD -i eth0 -o eth1 -j DROP']);
+    expect(text(byNetfilter, '/etc/build-kernel/hooks')).toContain('-6 filter FORWARD BK-FORWARD\n');
+  });
+  it('is asked for where marks select: without iptables no rule would ever fit', async () => {
+    const bare = await openArtifact(await fakeArtifact(join(dir, 'bare'), 'nat-snat', CURRENT, 'modules', natModules, { 'sbin/ipvsadm': { text: '#!/bin/sh\n', mode: 0o755 } }), join(dir, 'four'));
+    const marked = gateway({ flavour: 'nat-snat', language: 'nat-snat', snat: [{ from: '192.168.40.0/24', pool: ['203.0.113.100'] }] });
+    await expect(desire(marked, debian, bare)).rejects.toMatchObject({ code: 'environment', what: 'gw1 has no iptables, and the artifact brings none.' });
+    expect(text(await desire(gateway({ flavour: 'nat-snat', language: 'nat-snat' }), debian, bare), '/etc/build-kernel/hooks')).toBe('');
+  });
+});
+
 describe('devices', () => {
   const claimed = async (change: Parameters<typeof gateway>[0], facts = el6): Promise<Desired> => desire(gateway(change), facts, dsnat);
   it('GRO and LRO are claimed of what a bond is made of, other offloads of itself', async () => {
