@@ -13,7 +13,7 @@ export function compareReleases(one: string, other: string): number {
   return 0;
 }
 
-export function checkSystem({ facts, kernel }: PreflightInput): Finding[] {
+export function checkSystem({ gateway, facts, kernel }: PreflightInput): Finding[] {
   const findings: Finding[] = [];
   if (facts.arch !== 'x86_64') {
     findings.push({ level: 'error', id: 'architecture', what: facts.arch === 'unknown' ? 'No program was found that says which architecture this is: is it the root of a system?' : `The host is ${facts.arch}; artifacts are for x86_64.` });
@@ -29,6 +29,9 @@ export function checkSystem({ facts, kernel }: PreflightInput): Finding[] {
           ? 'Sign the modules with a key of yours that is enrolled on the host (mokutil --import; kmodsign sha512), or switch Secure Boot off in the firmware.'
           : 'Sign the kernel with a key of yours that the firmware knows (sbsign), or switch Secure Boot off in the firmware.',
     });
+  }
+  if (gateway.tuning.debugLevel !== undefined && Object.keys(kernel.config).length > 0 && kernel.config['CONFIG_IP_VS_DEBUG'] === undefined) {
+    findings.push({ level: 'error', id: 'debug', what: `gateway.yaml sets tuning.debug, and ${kernel.release} was built without IPVS's debug messages.`, fix: 'Build it with --debug-ipvs, or leave tuning.debug out.' });
   }
   if (kernel.kind === 'modules') return [...findings, ...replacedModules(facts.release, facts.kernels, kernel.release)];
   if (facts.bootloader.kind === 'none') {

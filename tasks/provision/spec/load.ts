@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ExpectedError, errno } from '../../lib/errors.js';
-import { loadRecipe } from '../../lib/flavours/catalog.js';
+import { loadRecipe, type Recipe } from '../../lib/flavours/catalog.js';
 import type { Flavour } from '../../lib/flavours/schema.js';
 import { suggest } from '../../lib/suggest.js';
 import { YamlSource, type Fault } from '../../lib/yaml.js';
@@ -60,7 +60,7 @@ async function readPassword(file: GatewayFile, path: string, warn: (fault: Fault
 }
 
 /** The flavour and its add-ons; what is wrong with them is said at their place in the file. */
-async function readFlavour(source: YamlSource, file: GatewayFile): Promise<{ flavour: Flavour; addons: Flavour[] }> {
+async function readFlavour(source: YamlSource, file: GatewayFile): Promise<Recipe> {
   try {
     return await loadRecipe(file.flavour, file.with);
   } catch (error) {
@@ -93,7 +93,7 @@ export async function loadSpec(given: string): Promise<LoadedSpec> {
   const [errors, warnings]: [Fault[], Fault[]] = [[], []];
   const password = await readPassword(file, path, (fault) => warnings.push(fault), (fault) => errors.push(fault));
   const surroundings = { file: path, flavour: recipe.flavour, password };
-  const found = await checkRules(file, { ...surroundings, addons: recipe.addons });
+  const found = await checkRules(file, { ...surroundings, addons: recipe.addons, base: recipe.base });
   errors.push(...found.errors);
   warnings.push(...found.warnings);
   if (errors.length > 0) throw source.failure(errors);

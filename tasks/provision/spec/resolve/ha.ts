@@ -2,6 +2,7 @@ import { contains, parseAddress, parseCidr } from '../../../lib/net/address.js';
 import type { GatewayInterface, HighAvailability } from '../../types.js';
 import type { GatewayFile } from '../schema/index.js';
 import { single, type CarriedAddress } from './interfaces.js';
+import { plainCidr } from './pools.js';
 
 /** High availability as one of the hosts sees it. */
 
@@ -25,10 +26,10 @@ export function instancesOf(file: GatewayFile, carried: readonly CarriedAddress[
     device,
     id,
     addresses: [
-      ...addresses,
+      ...addresses.map(plainCidr),
       // The first instance of the device carries them.
       ...(all.findIndex((each) => each.device === device) === index
-        ? carried.filter((each) => each.device === device && !addresses.some((text) => text.split('/')[0] === each.address)).map(({ address }) => single(address))
+        ? carried.filter((each) => each.device === device && !addresses.some((text) => plainCidr(text).split('/')[0] === each.address)).map(({ address }) => single(address))
         : []),
     ],
   }));
@@ -40,7 +41,7 @@ export function priorities(file: GatewayFile): Map<string, number> {
 }
 
 function addressOn(file: GatewayFile, host: string, device: string, virtual: readonly string[]): string | undefined {
-  const own = file.hosts[host]?.addresses[device] ?? [];
+  const own = (file.hosts[host]?.addresses[device] ?? []).map(plainCidr);
   const networks = virtual.flatMap((text) => parseCidr(text) ?? []);
   const plainAddresses = own.map((text) => text.split('/')[0] ?? '');
   return plainAddresses.find((text) => {
@@ -70,7 +71,7 @@ export function resolveHa(file: GatewayFile, host: string, password: string, car
       return { ...instance, ...(unicast ? { unicast } : {}) };
     }),
     syncGroup: ha.sync_group,
-    ...(ha.sync ? { sync: ha.sync } : {}),
+    ...(ha.sync ? { sync: { device: ha.sync.device, id: ha.sync.id ?? 1 } } : {}),
     preemptDelay: ha.preempt_delay ?? (ha.sync ? 30 : 0),
     peers: Object.keys(file.hosts)
       .filter((other) => other !== host)

@@ -96,7 +96,7 @@ export function resolveGateway(file: GatewayFile, host: string, { file: path, fl
       fullnat: list.some(({ mode }) => mode === 'fullnat'),
       detours: redirects.length > 0 || snat.some(({ newGateway, gateway }) => newGateway !== undefined || gateway !== undefined),
       leakGuard: file.access.leak_guard,
-      sixes: [...complete.flatMap(({ addresses }) => addresses), ...snat.flatMap(({ pool }) => pool)].some((text) => text.includes(':')),
+      sixes: [...complete.flatMap(({ addresses, gateway, routes }) => [...addresses, ...routes, gateway ?? '']), ...snat.flatMap(({ pool }) => pool), ...list.map(({ address }) => address), ...(ha?.instances ?? []).flatMap(({ addresses }) => addresses)].some((text) => text.includes(':')),
     }),
     ...(ha ? { ha } : {}),
     access: { ...(management === undefined ? {} : { management: plain(management) }), ports: file.access.ports, leakGuard: file.access.leak_guard },

@@ -1,8 +1,8 @@
-import { contains, formatCidr, parseAddress, parseCidr } from '../../../lib/net/address.js';
+import { contains, parseAddress, parseCidr } from '../../../lib/net/address.js';
 import type { SnatRule } from '../../../lib/gateway/spec.js';
 import type { GatewayInterface, GatewayService } from '../../types.js';
 import type { GatewayFile } from '../schema/index.js';
-import { plain, plainNetwork } from './pools.js';
+import { plain, plainCidr, plainNetwork } from './pools.js';
 
 /** The devices of one host, and which of them carries an address of a pool or a service. */
 
@@ -11,10 +11,7 @@ export function ownInterfaces(file: GatewayFile, host: string): GatewayInterface
   return file.interfaces.map(({ device, role, addresses, gateway, routes, mtu }) => ({
     device,
     role,
-    addresses: (Object.hasOwn(own, device) ? (own[device] ?? []) : addresses).map((text) => {
-      const cidr = parseCidr(text);
-      return cidr ? formatCidr(cidr) : text;
-    }),
+    addresses: (Object.hasOwn(own, device) ? (own[device] ?? []) : addresses).map(plainCidr),
     ...(gateway === undefined ? {} : { gateway: plain(gateway) }),
     routes: routes.map(plainNetwork),
     ...(mtu === undefined ? {} : { mtu }),

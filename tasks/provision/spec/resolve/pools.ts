@@ -1,4 +1,4 @@
-import { addressesOf, formatAddress, formatNetwork, parseAddress, parseCidr, parseRange } from '../../../lib/net/address.js';
+import { addressesOf, formatAddress, formatCidr, formatNetwork, parseAddress, parseCidr, parseRange } from '../../../lib/net/address.js';
 import type { SnatRule } from '../../../lib/gateway/spec.js';
 import type { GatewayFile } from '../schema/index.js';
 
@@ -14,6 +14,12 @@ export function plain(text: string): string {
 export function plainNetwork(text: string): string {
   const parsed = parseCidr(text);
   return parsed ? formatNetwork(parsed) : text;
+}
+
+/** One form for an address with the length of its network. */
+export function plainCidr(text: string): string {
+  const parsed = parseCidr(text);
+  return parsed ? formatCidr(parsed) : text;
 }
 
 export const expandPool = (entries: readonly string[]): string[] => entries.flatMap((entry) => {

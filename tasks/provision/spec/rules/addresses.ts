@@ -22,6 +22,20 @@ export const checkRoles: Rule = (file, _context, { errors }) => {
   }
 };
 
+/** What goes by a next hop must be said with it, and the other way round. */
+export const checkWays: Rule = (file, _context, { errors, warnings }) => {
+  file.interfaces.forEach(({ device, role, gateway, routes }, index) => {
+    if (gateway === undefined) {
+      if (routes.length > 0) warnings.push({ path: ['interfaces', index, 'routes'], message: `no gateway is said: ${device} gets no such routes, the host must have them from elsewhere` });
+      return;
+    }
+    if (routes.length === 0 && role !== 'outside') errors.push({ path: ['interfaces', index, 'gateway'], message: `nothing goes by it: say with routes what does (the default route is an outside device's)` });
+    routes.forEach((text, at) => {
+      if (text.includes(':') !== gateway.includes(':')) errors.push({ path: ['interfaces', index, 'routes', at], message: `is of another family than the gateway ${gateway}` });
+    });
+  });
+};
+
 export const checkOwn: Rule = (file, _context, { errors, warnings }) => {
   for (const { addresses } of ownAddresses(file)) {
     addresses.forEach((each, index) => {

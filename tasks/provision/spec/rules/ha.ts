@@ -1,3 +1,4 @@
+import { isOldKernel } from '../../../lib/kernel-release.js';
 import { contains, formatAddress } from '../../../lib/net/address.js';
 import { instanceNames, instancesOf, priorities } from '../resolve/ha.js';
 import { resolveGateway } from '../resolve/index.js';
@@ -46,6 +47,8 @@ export const checkHa: Rule = (file, context, { errors, warnings }) => {
     taken.set(priority, host);
   }
   const names = instanceNames(file);
+  const instanceId = ha.instances[0]?.id ?? 0;
+  if (ha.sync?.id !== undefined && ha.sync.id !== instanceId && isOldKernel(context.base.release ?? '')) errors.push({ path: ['ha', 'sync', 'id'], message: `keepalived 1.2 takes the id of the first instance: leave it out, or say ${String(instanceId)}` });
   ha.instances.forEach(({ device, id, name }, index) => {
     const path = ['ha', 'instances', index];
     const twin = ha.instances.slice(0, index).findIndex((other) => other.id === id);

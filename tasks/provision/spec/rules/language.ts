@@ -1,10 +1,12 @@
 import { loadFlavours } from '../../../lib/flavours/catalog.js';
 import type { Flavour } from '../../../lib/flavours/schema.js';
 import type { LanguageName } from '../../../lib/gateway/languages.js';
+import { isCatchAll } from '../../../lib/gateway/languages/nat.js';
 import { CannotSay } from '../../../lib/gateway/spec.js';
 import type { Fault, YamlPath } from '../../../lib/yaml.js';
 import type { Gateway } from '../../types.js';
 import { resolveGateway, type Surroundings } from '../resolve/index.js';
+import { snatRules } from '../resolve/pools.js';
 import type { GatewayFile } from '../schema/index.js';
 import { toolWords } from '../tools.js';
 import type { Rule } from './index.js';
@@ -56,17 +58,25 @@ export const checkLanguage: Rule = async (file, context, { errors }) => {
   errors.push({ path: placeOf(file, host, context), message: `${context.flavour.name} cannot: ${why}; ${advice}` });
 };
 
+/** SNAT by a service for each protocol; nat-snat has them for what takes everything, and marks for the rest. */
+function hasProtocols(file: GatewayFile, { language }: Flavour): boolean {
+  if (language?.name === 'nat-snat') return snatRules(file).some(isCatchAll);
+  return ['dsnat', 'dsnat-zones', 'lvs-snat-zones', 'nat-service'].includes(language?.name ?? '');
+}
+
 /** What the flavour is known not to translate, so that nobody learns it from his users. */
 export const checkLimits: Rule = (file, { flavour }, { warnings }) => {
   const say = (path: YamlPath, message: string): Fault => ({ path, message });
   if (file.snat.length > 0) {
     const guard = file.access.leak_guard ? 'access.leak_guard stops it' : 'it leaves with its inside source (access.leak_guard: true stops it)';
+    const byProtocol = hasProtocols(file, flavour);
+    if (file.protocols !== undefined && !byProtocol) warnings.push(say(['protocols'], `means nothing here: ${flavour.name}'s rules take all protocols alike`));
     for (const protocol of ['tcp', 'udp'] as const) {
       const broken = flavour.broken[`snat-${protocol}`];
       const asked = file.protocols?.includes(protocol) ?? false;
       if (broken !== undefined && asked) warnings.push(say(['protocols'], `${flavour.name} does not translate ${protocol.toUpperCase()} right: ${broken}`));
       else if (broken !== undefined) warnings.push(say(['flavour'], `${flavour.name} does not translate ${protocol.toUpperCase()} (${broken}); ${guard}`));
-      else if (file.protocols !== undefined && !asked) warnings.push(say(['protocols'], `${protocol.toUpperCase()} is left out: ${guard}`));
+      else if (file.protocols !== undefined && !asked && byProtocol) warnings.push(say(['protocols'], `${protocol.toUpperCase()} is left out: ${guard}`));
     }
     const icmp = flavour.broken['icmp'];
     if (icmp !== undefined) warnings.push(say(['flavour'], `${flavour.name} does not translate ping (${icmp}); ${guard}`));

@@ -1,3 +1,4 @@
+import { isOldKernel } from '../../../lib/kernel-release.js';
 import type { Rule } from './index.js';
 
 /** Settings that break a gateway, or lock its owner out. */
@@ -22,4 +23,19 @@ export const checkTuning: Rule = (file, { flavour }, { errors, warnings }) => {
   const { max, buckets } = tuning.conntrack;
   if (max !== undefined && buckets !== undefined && buckets > max) warnings.push({ path: ['tuning', 'conntrack', 'buckets'], message: 'more buckets than entries' });
   if (tuning.irq.policy !== 'none' && tuning.irq.irqbalance === 'keep') warnings.push({ path: ['tuning', 'irq', 'irqbalance'], message: 'irqbalance overwrites the spread within seconds; ban keeps it away from these interrupts' });
+};
+
+/** hash tables are whole pages of list heads, 8 bytes each (nf_ct_alloc_hashtable). */
+const PAGE = 512;
+
+/** Sizes of tables: what a kernel takes, and what it makes of it. */
+export const checkTables: Rule = (file, { flavour, base }, { errors }) => {
+  const { conntrack, ipvs } = file.tuning;
+  if (ipvs.table_bits !== undefined && isOldKernel(base.release ?? '')) {
+    errors.push({
+      path: ['tuning', 'ipvs', 'table_bits'],
+      message: `the ip_vs of ${base.release ?? ''} has no such parameter, and is not loaded with one that it does not know; its table is made when it is built: build-kernel ${flavour.name} --set CONFIG_IP_VS_TAB_BITS=${String(ipvs.table_bits)}`,
+    });
+  }
+  if (conntrack.buckets !== undefined && conntrack.buckets % PAGE !== 0) errors.push({ path: ['tuning', 'conntrack', 'buckets'], message: `the kernel takes multiples of ${String(PAGE)}: ${String(Math.ceil(conntrack.buckets / PAGE) * PAGE)}` });
 };

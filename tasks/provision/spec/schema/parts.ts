@@ -104,12 +104,12 @@ export const tuningSchema = z
       })
       .default({ policy: 'spread', irqbalance: 'ban' })
       .describe('Interrupts of inside and outside devices.'),
-    rps: z.boolean().default(false).describe('Receive packet steering over all cores, for devices with fewer queues than cores.'),
+    rps: z.boolean().default(false).describe('Receive packet steering over all cores, for inside and outside devices with fewer queues than cores.'),
     conntrack: z
-      .strictObject({ max: positive(268435456).optional().describe('Entries of the table.'), buckets: positive(67108864).optional().describe('Its hash buckets.') })
+      .strictObject({ max: positive(268435456).optional().describe('Entries of the table.'), buckets: positive(67108864).optional().describe('Its hash buckets, a multiple of 512.') })
       .default({})
       .describe("Size of the connection tracking table; left out: the kernel's."),
-    ipvs: z.strictObject({ table_bits: z.number().int().min(8).max(20).optional().describe("log2 of the buckets of IPVS's connection table (parameter conn_tab_bits).") }).default({}).describe("IPVS's own."),
+    ipvs: z.strictObject({ table_bits: z.number().int().min(8).max(20).optional().describe("log2 of the buckets of IPVS's connection table (parameter conn_tab_bits; 2.6.32 has none and takes --set CONFIG_IP_VS_TAB_BITS at its build).") }).default({}).describe("IPVS's own."),
     sysctls: z.record(sysctlName, sysctlValue).default({}).describe("Kernel settings, after the toolkit's own and winning over them: {net.core.netdev_max_backlog: 10000}."),
     debug: z.number().int().min(0).max(12).optional().describe("IPVS's debug level; needs a kernel built with --debug-ipvs."),
   })
@@ -136,7 +136,7 @@ export const haSchema = z
     sync: z
       .strictObject({
         device: device.describe('Device of the synchronisation.'),
-        id: z.number().int().min(0).max(255).default(1).describe('Id of the pair.'),
+        id: z.number().int().min(0).max(255).optional().describe("Id of the pair; left out: 1. keepalived 1.2 takes the first instance's."),
       })
       .optional()
       .describe("IPVS's connection synchronisation: connections live on when the role moves."),
@@ -171,7 +171,7 @@ export const hostSchema = z
 
 export const probeSchema = z
   .strictObject({
-    from: sshSchema.required({ destination: true }).describe('A client inside, whose way outside is the gateway; reached by ssh.'),
+    from: sshSchema.extend({ destination: sshDestination.describe("Host, user@host or a name of ssh's configuration.") }).describe('A client inside, whose way outside is the gateway; reached by ssh.'),
     connect: z.strictObject({ address: address.describe('Its address.'), port: port.describe('Its port.') }).describe('A TCP service outside that accepts connections.'),
   })
   .describe('Proof by traffic: before a gateway is kept, the client opens a connection, and the gateway must show it translated to a pool address.');

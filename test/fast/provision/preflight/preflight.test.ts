@@ -195,6 +195,11 @@ describe('the system', () => {
     expect(ids(found({ facts: { ...facts, secureBoot: true } }))).toEqual(['error secure boot']);
   });
 
+  it('debug messages that the kernel was built without', () => {
+    const debugging = { ...gateway, tuning: { ...gateway.tuning, debugLevel: 3 } };
+    expect(ids(found({ gateway: debugging }))).toEqual(['error debug']);
+    expect(found({ gateway: debugging, kernel: { ...kernel, config: { ...kernel.config, CONFIG_IP_VS_DEBUG: 'y' } } })).toEqual([]);
+  });
   it('replacement modules need the kernel they are for, and no newer one', () => {
     const modules: DesiredKernel = { release: '6.1.0-56-amd64', kind: 'modules', modulesAlias: '', modulesBuiltin: [], config: {}, append: '' };
     expect(found({ kernel: modules })).toEqual([]);

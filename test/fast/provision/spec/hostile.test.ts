@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { ExpectedError } from '../../../../tasks/lib/errors.js';
-import { loadFlavour } from '../../../../tasks/lib/flavours/catalog.js';
+import { loadBase, loadFlavour } from '../../../../tasks/lib/flavours/catalog.js';
 import { YamlSource } from '../../../../tasks/lib/yaml.js';
 import { gatewayJsonSchema } from '../../../../tasks/provision/spec/json-schema.js';
 import { resolveGateway, sshAccess } from '../../../../tasks/provision/spec/resolve/index.js';
@@ -36,7 +36,7 @@ const EVERYTHING = {
   rules_by: 'script',
   tuning: {
     gro: 'off', lro: 'off', offloads: { eth1: { tso: 'off' } }, rings: { eth1: { rx: 'max', tx: 512 } }, irq: { policy: 'numa', irqbalance: 'ban' }, rps: true,
-    conntrack: { max: 100000, buckets: 25000 }, ipvs: { table_bits: 20 }, sysctls: { 'net.core.netdev_max_backlog': 10000 }, debug: 3,
+    conntrack: { max: 100000, buckets: 25088 }, ipvs: { table_bits: 20 }, sysctls: { 'net.core.netdev_max_backlog': 10000 }, debug: 3,
   },
   ha: { password: 's3cr3t', password_file: 'vrrp.password', sync_group: 'GROUP', unicast: false, instances: [{ name: 'IN', device: 'eth0', id: 51, addresses: ['192.168.40.3/24'] }, { device: 'eth1', id: 52 }], sync: { device: 'eth0', id: 1 }, preempt_delay: 30 },
   hosts: {
@@ -88,6 +88,8 @@ const SAFE_LINE = /^ *(\}|[A-Za-z0-9_.:,/@=+%~?& -]*[A-Za-z0-9_.:,/@=+%~?&-]( \{
 const control = new RegExp('[\\u0000-\\u0008\\u000b-\\u001f\\u007f\\u2028\\u202e]');
 
 const flavour = await loadFlavour('lvs-snat-v2');
+/** 2.6.32 has not all that the file can say. */
+const base = await loadBase('debian-6.1');
 const nesting = (conf: string): number => conf.split('\n').reduce((depth, text) => depth + (text.endsWith('{') ? 1 : 0) - (text.trim() === '}' ? 1 : 0), 0);
 
 /** @returns why it was refused; undefined: it was taken, and what came out was looked at */
@@ -104,7 +106,7 @@ async function attempt(document: unknown, field: string, words = true): Promise<
     throw new Error(`refused, and not refused from YAML: ${field}`);
   }
   const file = parsed.data;
-  const context = { file: '/srv/gateway.yaml', flavour, addons: [], password: 's3cr3t' };
+  const context = { file: '/srv/gateway.yaml', flavour, base, addons: [], password: 's3cr3t' };
   const { errors } = await checkRules(file, context);
   if (errors.length > 0) return errors.map(({ message }) => message).join('\n');
   for (const host of Object.keys(file.hosts)) {

@@ -42,6 +42,9 @@ describe('addresses', () => {
     ['a service twice', small('services:\n  - {mode: nat, address: 203.0.113.20, port: 80, servers: [{address: 192.168.40.9}]}\n  - {mode: nat, address: 203.0.113.20, port: 80, servers: [{address: 192.168.40.9}]}\n'), /services\.0 is tcp 203\.0\.113\.20 80 already/],
     ['a real server that is the gateway', small('services:\n  - {mode: nat, address: 203.0.113.20, port: 80, servers: [{address: 192.168.40.1}]}\n'), /is the gateway's own address/],
     ['a rule twice', with_('  - {pool: public}', '  - {pool: public}\n  - {pool: public}'), /snat\.1: never gets its turn: snat\.0 takes all/],
+    ['a gateway that nothing goes by', with_('addresses: [192.168.40.1/24]', 'addresses: [192.168.40.1/24], gateway: 192.168.40.254'), /^3:\d+: interfaces\.0\.gateway: nothing goes by it: say with routes what does/],
+    ['a route of another family', with_('addresses: [192.168.40.1/24]', 'addresses: [192.168.40.1/24], gateway: 192.168.40.254, routes: ["2001:db8::/32"]'), /interfaces\.0\.routes\.0: is of another family than the gateway 192\.168\.40\.254/],
+    ['a proof that cannot be', small('probe: {from: {destination: client}, connect: {address: "2001:db8::9", port: 80}}\n'), /probe\.connect\.address: is IPv6, and no pool is/],
     ['no inside', with_('role: inside', 'role: other'), /none has role: inside/],
     ["a pool address that is the interface's own", with_('203.0.113.100-203.0.113.103', '203.0.113.2', '', 'dsnat-220'), /203\.0\.113\.2 is eth1's own address; dsnat-220 takes a pool's addresses whole/],
   ])('%s is refused', async (_name, text, words) => {
@@ -52,6 +55,7 @@ describe('addresses', () => {
     ['a pool that somebody must route', with_('203.0.113.100-203.0.113.103', '198.51.100.0/29'), /is on no network outside/],
     ['a pool that nobody uses', with_('pools:', 'pools:\n  spare: [203.0.113.60]'), /pools\.spare: no rule of snat uses this pool/],
     ['a source that is nowhere', with_('pool: public', 'from: 10.9.0.0/16, pool: public'), /10\.9\.0\.0\/16 is on no network inside/],
+    ['routes without a gateway', with_('addresses: [192.168.40.1/24]', 'addresses: [192.168.40.1/24], routes: [10.9.0.0/16]'), /interfaces\.0\.routes: no gateway is said: eth0 gets no such routes/],
     ['a rule behind a wider one', with_('  - {pool: public}', '  - {from: 192.168.40.0/24, pool: public}\n  - {from: 192.168.40.128/25, pool: public}'), /snat\.1: never gets its turn/],
   ])('%s is warned of', async (_name, text, words) => {
     expect((await warnings(text)).join('\n')).toMatch(words);
@@ -167,5 +171,47 @@ describe('flavours', () => {
     expect((await warnings(small('access: {leak_guard: false}\n', 'dsnat-220'))).join('\n')).toMatch(/leaves with its inside source/);
     expect((await warnings(small('', 'nat-snat-279'))).join('\n')).toMatch(/it keeps the source port/);
     expect((await warnings(small('services: [{mode: nat, address: 203.0.113.20, port: 80, servers: [{address: 192.168.40.9}]}]\n', 'fullnat-tarball').replace('snat:\n  - {pool: public}\n', ''))).join('\n')).toMatch(/answers of real servers are not recognised without a NIC/);
+  });
+});
+
+describe('what a kernel takes', () => {
+  it('2.6.32 has no parameter for the size of IPVS’s table: a module is not loaded with one that it does not know', async () => {
+    expect((await refusal(small('tuning: {ipvs: {table_bits: 20}}\n', 'dsnat-220'))).join('\n')).toMatch(/^9:\d+: tuning\.ipvs\.table_bits: the ip_vs of 2\.6\.32-220\.\S+ has no such parameter.*build-kernel dsnat-220 --set CONFIG_IP_VS_TAB_BITS=20$/);
+    expect(await warnings(small('tuning: {ipvs: {table_bits: 20}}\n'))).toEqual([]);
+  });
+  it('buckets of conntrack are rounded: the number that it will be is asked for', async () => {
+    expect((await refusal(small('tuning: {conntrack: {buckets: 10000}}\n'))).join('\n')).toMatch(/tuning\.conntrack\.buckets: the kernel takes multiples of 512: 10240$/);
+    expect(await warnings(small('tuning: {conntrack: {buckets: 10240}}\n'))).toEqual([]);
+  });
+  it('keepalived 1.2 has no id of the synchronisation', async () => {
+    const synced = (id: string, flavour: string): string => pair((text) => text.replace('hosts:', `  sync: {device: eth0${id}}\nhosts:`), flavour);
+    expect((await refusal(synced(', id: 7', 'nat-snat-279'))).join('\n')).toMatch(/ha\.sync\.id: keepalived 1\.2 takes the id of the first instance: leave it out, or say 51/);
+    for (const text of [synced('', 'nat-snat-279'), synced(', id: 51', 'nat-snat-279'), synced(', id: 7', 'nat-snat')]) expect((await load(text)).hosts).toHaveLength(2);
+    expect((await load(synced('', 'nat-snat'))).gateway('gw1').ha?.sync).toEqual({ device: 'eth0', id: 1 });
+  });
+  it('protocols are said to mean nothing where rules take all alike', async () => {
+    expect((await warnings(small('protocols: [tcp]\n'))).join('\n')).toMatch(/protocols: UDP is left out: access\.leak_guard stops it/);
+    for (const text of [small('protocols: [tcp]\n', 'iptables-snat'), with_('pool: public', 'from: 192.168.40.0/24, pool: public', 'protocols: [tcp]\n')]) {
+      const said = (await warnings(text)).join('\n');
+      expect(said).toMatch(/protocols: means nothing here: \S+'s rules take all protocols alike/);
+      expect(said).not.toMatch(/left out/);
+    }
+  });
+  it('a proof without SNAT is none', async () => {
+    const text = small('services: [{mode: nat, address: 203.0.113.20, port: 80, servers: [{address: 192.168.40.9}]}]\nprobe: {from: {destination: client}, connect: {address: 198.51.100.9, port: 80}}\n').replace('snat:\n  - {pool: public}\n', '').replace(/pools:\n.*\n/, '');
+    expect((await warnings(text)).join('\n')).toMatch(/probe: there is no snat that it could prove/);
+  });
+});
+
+describe('IPv6', () => {
+  const forwards = async (text: string): Promise<boolean> => 'net.ipv6.conf.all.forwarding' in (await load(text)).gateway('gw1').tuning.sysctls;
+  it('is forwarded when anything of it is there, what VRRP moves too', async () => {
+    expect(await forwards(pair())).toBe(false);
+    expect(await forwards(pair((text) => text.replace('id: 51, addresses: [192.168.40.1/24]', 'id: 51, addresses: [192.168.40.1/24, "fd00:0:0:40::1/64"]')))).toBe(true);
+    expect(await forwards(pair((text) => `${text}services: [{mode: nat, address: "2001:db8::20", port: 80, servers: [{address: "fd00::9"}]}]\n`))).toBe(true);
+  });
+  it('has one form for each address', async () => {
+    const gateway = (await load(pair((text) => text.replace('id: 51, addresses: [192.168.40.1/24]', 'id: 51, addresses: [192.168.40.1/24, "FD00:0:0:40::1/64"]')))).gateway('gw1');
+    expect(gateway.ha?.instances[0]?.addresses).toEqual(['192.168.40.1/24', 'fd00:0:0:40::1/64']);
   });
 });
