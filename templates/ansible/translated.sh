@@ -15,27 +15,50 @@ if [ -n "$shared" ]; then
     exit 0
   fi
 fi
-word=${client%:*}
+# The kernel writes 32 bits at a time, in the byte order of the machine: little-endian.
 port=${client##*:}
-a=${word%??????} b=${word%????} c=${word%??} d=$word
-b=${b#"$a"} c=${c#??} c=${c#??} d=${d#??????}
-own="$d$c$b$a $port"
-dotted="$((0x$d)).$((0x$c)).$((0x$b)).$((0x$a)) "
+rest=${client%:*}
+straight=
+while [ -n "$rest" ]; do
+  eight=${rest%"${rest#????????}"}
+  rest=${rest#????????}
+  a=${eight%??????} b=${eight#??} c=${eight#????} d=${eight#??????}
+  straight=$straight$d${c%??}${b%????}$a
+done
 decimal=$((0x$port))
+case $straight in
+  ????????)
+    own="$straight $port"
+    c=${straight#????} b=${straight#??}
+    listed=$((0x${straight%??????})).$((0x${b%????})).$((0x${c%??})).$((0x${straight#??????}))
+    ;;
+  *)
+    # Groups of four, in both tables.
+    listed=
+    rest=$(printf '%s' "$straight" | tr A-F a-f)
+    while [ -n "$rest" ]; do
+      listed=$listed${listed:+:}${rest%"${rest#????}"}
+      rest=${rest#????}
+    done
+    own="$listed $port"
+    ;;
+esac
 found=no
 look() {
   while read -r line; do
     case " $line " in
       *" $own "*"$server_word"* | *"$server_word"*" $own "*) kind=ipvs ;;
-      *"src=$dotted"*"dst=$server "*"sport=$decimal "*) kind=conntrack ;;
+      *"src=$listed "*"dst=$server "*"sport=$decimal "*) kind=conntrack ;;
       *) continue ;;
     esac
     found=yes
     for one in $pool; do
+      # WORD-OF-IPVS=WORD-OF-CONNTRACK=ADDRESS
       case $kind in
-        ipvs) case " $line " in *" ${one%=*} "*) printf 'translated to %s\n' "${one#*=}"; exit 0 ;; esac ;;
-        conntrack) case " $line " in *" dst=${one#*=} "*) printf 'translated to %s\n' "${one#*=}"; exit 0 ;; esac ;;
+        ipvs) word=" ${one%%=*} " ;;
+        conntrack) word=${one#*=} word=" dst=${word%=*} " ;;
       esac
+      case " $line " in *"$word"*) printf 'translated to %s\n' "${one##*=}"; exit 0 ;; esac
     done
   done
 }

@@ -62,19 +62,23 @@ function template(name: string): Promise<string> {
   return readFile(join(TEMPLATES, name), 'utf8');
 }
 
-function hexOf(address: string): string {
+/** An address as /proc/net/ip_vs_conn and /proc/net/nf_conntrack have it; IPv6 has all its digits in both. */
+function inTables(address: string): { ipvs: string; conntrack: string } {
   const parsed = parseAddress(address);
-  return parsed ? parsed.value.toString(16).toUpperCase().padStart(parsed.family === 4 ? 8 : 32, '0') : '';
+  if (parsed?.family !== 6) return { ipvs: (parsed?.value ?? 0n).toString(16).toUpperCase().padStart(8, '0'), conntrack: address };
+  const groups = (parsed.value.toString(16).padStart(32, '0').match(/.{4}/g) ?? []).join(':');
+  return { ipvs: groups, conntrack: groups };
 }
 
-/** IPv4 only: it is what the playbook's probe looks for in the tables. */
+/** Looks for the probe's connection in the tables. */
 export function translatedScript({ snat, ha }: Pick<Gateway, 'snat' | 'ha'>, server: string, functions: string): string {
-  const pool = snat.flatMap((rule) => rule.pool).filter((address) => !address.includes(':'));
+  const there = inTables(server);
+  const pool = [...new Set(snat.flatMap((rule) => rule.pool))].filter((address) => address.includes(':') === server.includes(':'));
   const shared = (ha?.instances ?? []).flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''));
   return `#!/bin/sh
-server=${shellQuote([server])}
-server_word=${hexOf(server)}
-pool='${pool.map((address) => `${hexOf(address)}=${address}`).join('\n')}'
+server=${shellQuote([there.conntrack])}
+server_word=${there.ipvs}
+pool='${pool.map((address) => `${inTables(address).ipvs}=${inTables(address).conntrack}=${address}`).join('\n')}'
 shared='${shared.join(' ')}'
 ${functions}`;
 }

@@ -34,7 +34,7 @@ function hostVariables({ gateway, ssh, become, bundle, plan }: PlannedHost): Rec
     build_kernel_run: bundle ? runName(plan) : '',
     build_kernel_reboot: plan.reboot,
     build_kernel_ssh: ['ssh', ...sshArguments(ssh), ...(ssh.port === undefined ? [] : ['-p', String(ssh.port)]), ...(ssh.identity === undefined ? [] : ['-i', ssh.identity]), '--', ssh.destination],
-    ...(probe && snat.length > 0 && !probe.connect.address.includes(':')
+    ...(probe && snat.length > 0
       ? { build_kernel_probe: { address: probe.connect.address, port: probe.connect.port, word: socketWord(probe.connect) } }
       : {}),
   };

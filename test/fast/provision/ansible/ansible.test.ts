@@ -11,6 +11,8 @@ import { checkScript } from '../../../../tasks/provision/ansible/check-script.js
 import { translatedScript, writeAnsible } from '../../../../tasks/provision/ansible/index.js';
 import type { PlannedHost } from '../../../../tasks/provision/ansible/types.js';
 import { checkHost, isDrift } from '../../../../tasks/provision/checks/index.js';
+import { socketWord } from '../../../../tasks/provision/checks/connections.js';
+import { engineScript } from '../../../../tasks/provision/run/engine.js';
 import { localTarget } from '../../../../tasks/provision/target/index.js';
 import type { Effect, Resource } from '../../../../tasks/provision/types.js';
 import { folderTarget } from '../checks/local.js';
@@ -119,8 +121,44 @@ describe.each(SHELLS)('the check script in %s', (...shell) => {
     expect(await look('TCP C0A82807 C350 C6336409 0050 CB007164 1389 C6336409 0050 ESTABLISHED     899\n', 'ip_vs_conn')).toBe('translated to 203.0.113.100');
     expect(await look('TCP C6336409 0050 CB007165 C351 C0A82807 C351 ESTABLISHED     899\n', 'ip_vs_conn')).toContain('another way');
     expect(await look('ipv4     2 tcp      6 117 TIME_WAIT src=192.168.40.7 dst=198.51.100.9 sport=50000 dport=80 src=198.51.100.9 dst=203.0.113.100 sport=80 dport=50000 [ASSURED] mark=0 use=2\n', 'nf_conntrack')).toBe('translated to 203.0.113.100');
+    expect(await look('ipv4     2 tcp      6 117 TIME_WAIT src=192.168.40.70 dst=198.51.100.9 sport=50000 dport=80 src=198.51.100.9 dst=203.0.113.100 sport=80 dport=50000 use=2\n', 'nf_conntrack')).toContain('another way');
     expect(await look('tcp      6 117 TIME_WAIT src=192.168.40.7 dst=198.51.100.9 sport=50000 dport=80 src=198.51.100.9 dst=192.168.40.7 sport=80 dport=50000 use=2\n', 'nf_conntrack')).toContain('did not translate');
   });
+  it('says it of IPv6 too, of the pools of that family', async () => {
+    const text = translatedScript({ snat: [{ from: '0.0.0.0/0', pool: ['203.0.113.100'] }, { from: '::/0', pool: ['2001:db8:1::100', '2001:db8:1::101'] }] }, '2001:db8:2::9', await template('translated.sh'));
+    expect(text).not.toContain('203.0.113');
+    const look = async (table: string, file: string): Promise<string> => {
+      await writeFile(join(root, 'table'), table);
+      const script = text.replaceAll(`/proc/net/${file}`, join(root, 'table')).replaceAll(/\/proc\/net\/\w+/g, '/nonexistent');
+      return (await run([...shell, '-s', '--', socketWord({ address: 'fd00:40::a:7', port: 50000 })], { input: script, ok: [0, 1] })).stdout;
+    };
+    const [server, pool, client] = ['2001:0db8:0002:0000:0000:0000:0000:0009', '2001:0db8:0001:0000:0000:0000:0000:0101', 'fd00:0040:0000:0000:0000:0000:000a:0007'];
+    expect(await look(`TCP ${server} 0050 ${pool} C351 ${client} C350 ESTABLISHED     899\n`, 'ip_vs_conn')).toBe('translated to 2001:db8:1::101');
+    expect(await look(`TCP ${server} 0050 ${pool} C351 ${client} C351 ESTABLISHED     899\n`, 'ip_vs_conn')).toContain('another way');
+    const tracked = (to: string): string => `ipv6     10 tcp      6 117 TIME_WAIT src=${client} dst=${server} sport=50000 dport=80 src=${server} dst=${to} sport=80 dport=50000 [ASSURED] mark=0 use=2\n`;
+    expect(await look(tracked(pool), 'nf_conntrack')).toBe('translated to 2001:db8:1::101');
+    expect(await look(tracked(client), 'nf_conntrack')).toContain('did not translate');
+  });
+});
+
+it('a host that was not booted into the run is taken back without a reboot', async () => {
+  const [play] = parse(await template('site.yml')) as { tasks: { rescue?: { name: string; 'ansible.builtin.raw'?: string }[] }[] }[];
+  const raw = play?.tasks.flatMap(({ rescue }) => rescue ?? []).find(({ name }) => name === 'Take it back')?.['ansible.builtin.raw'] ?? '';
+  const place = join(root, 'var/lib/build-kernel');
+  await mkdir(join(place, 'runs/abc'), { recursive: true });
+  await writeFile(join(place, 'runs/abc/undo'), '');
+  await writeFile(join(place, 'runs/abc/index'), '');
+  await writeFile(join(place, 'real'), await engineScript());
+  await writeFile(join(place, 'engine'), `echo "$*" >>${root}/said\nexec sh ${place}/real "$@"\n`);
+  const said = async (state: string): Promise<string[]> => {
+    await rm(join(root, 'said'), { force: true });
+    await writeFile(join(place, 'runs/abc/state'), `${state}\n`);
+    const script = raw.replaceAll('{{ engine }}', join(place, 'engine')).replaceAll('{{ build_kernel_run }}', 'abc').replaceAll(/\{% .*? %\}/g, '');
+    await run(['sh', '-c', script], { env: { ROOT: root } });
+    return (await readFile(join(root, 'said'), 'utf8')).trim().split('\n');
+  };
+  for (const state of ['staged', 'applying', 'applied']) expect(await said(state)).toEqual(['status', 'revert abc']);
+  expect(await said('tried')).toEqual(['status', 'revert abc', 'reboot']);
 });
 
 it('an expression that grep does not read is refused', async () => {

@@ -109,6 +109,22 @@ describe('the probe', () => {
     const result = await checkTraffic(gateway('203.0.113.101'), { client: await bare(program), connect, pool });
     expect(result).toMatchObject({ status: 'pass', seen: `203.0.113.101, port 999 (from 127.0.0.1, port ${String(ports.at(-1))}, by ${program === 'busybox' ? 'busybox nc' : program})` });
   });
+  it.each([['bash'], ['python3'], ['nc'], ['busybox'], ['curl']])('opens an IPv6 connection with %s', async (program) => {
+    if ((await where(program)) === '') return;
+    const seen: number[] = [];
+    const six = createServer((socket) => {
+      seen.push(socket.remotePort ?? 0);
+      socket.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => six.listen(0, '::1', resolve));
+    const address = six.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const full = '2001:0db8:0000:0000:0000:0000:0000:0100';
+    const one = '0000:0000:0000:0000:0000:0000:0000:0001';
+    const translated: Target = { ...folderTarget(''), name: 'gw1', sh: () => Promise.resolve({ exitCode: 0, stderr: '', stdout: `table ipvs\nTCP ${one} ${port.toString(16).toUpperCase().padStart(4, '0')} ${full} 1389 ${one} ${(seen.at(-1) ?? 0).toString(16).toUpperCase().padStart(4, '0')} ESTABLISHED 899` }) };
+    expect(await checkTraffic(translated, { client: await bare(program), connect: { address: '::1', port }, pool: ['203.0.113.100', '2001:db8::100'] })).toMatchObject({ status: 'pass', seen: expect.stringContaining('2001:db8::100, port 5001 (from ::1') as string });
+    six.close();
+  });
   it('what is not translated, goes another way, or does not open', async () => {
     const client = folderTarget('');
     expect(await checkTraffic(gateway('127.0.0.1'), { client, connect, pool })).toMatchObject({ status: 'fail', seen: expect.stringContaining('did not translate') as string });
