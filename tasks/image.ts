@@ -21,7 +21,7 @@ async function tryImage(io: Io, finished: FinishedImage, source: ImageSource, de
     image: finished,
     artifact: source.artifact.folder,
     subject: { name: `${gateway.host} (${source.artifact.manifest.flavour}, ${finished.kind})`, language: gateway.language, addons: gateway.addons },
-    network: { interfaces: gateway.interfaces, virtual: gateway.ha?.instances.flatMap(({ addresses }) => addresses) ?? [] },
+    network: { interfaces: gateway.interfaces.map(({ gateways, ...each }) => ({ ...each, ...(gateways?.find(isV4) === undefined ? {} : { gateway: gateways.find(isV4) }) })), virtual: gateway.ha?.instances.flatMap(({ addresses }) => addresses) ?? [] },
     claims: {
       pool: [...new Set(gateway.snat.flatMap(({ pool }) => pool).filter(isV4))],
       protocols: gateway.snat.length === 0 ? [] : gateway.protocols,

@@ -44,9 +44,9 @@ export interface GatewayInterface {
   role: 'inside' | 'outside' | 'management' | 'other';
   /** With prefix length, IPv4 and IPv6. Empty: whatever the host gives it. */
   addresses: readonly string[];
-  /** Next hop of the default route (outside), or of the routes below. */
-  gateway?: string;
-  /** Networks reached through `gateway` in place of the default route. */
+  /** Next hops, one for a family: of its default route (outside), or of the routes below. */
+  gateways?: readonly string[];
+  /** Networks reached through the next hop of their family in place of its default route. */
   routes: readonly string[];
   mtu?: number;
 }

@@ -40,17 +40,19 @@ export interface Route {
   device: string;
 }
 
-/** Routes: those named, else the default of the first outside device that has a next hop. */
+/** Routes: those named, else the default of the first outside device that has a next hop; for each family. */
 export function routes(gateway: Gateway): Route[] {
   const list: Route[] = [];
   const defaults = new Set<string>();
-  for (const { device, role, gateway: via, routes: named } of gateway.interfaces) {
-    if (via === undefined) continue;
-    const family = isIPv6(via) ? '-6' : '-4';
-    for (const destination of named) list.push({ family, destination, via, device });
-    if (named.length === 0 && role === 'outside' && !defaults.has(family)) {
-      defaults.add(family);
-      list.push({ family, destination: 'default', via, device });
+  for (const { device, role, gateways = [], routes: all } of gateway.interfaces) {
+    for (const via of gateways) {
+      const family = isIPv6(via) ? '-6' : '-4';
+      const named = all.filter((each) => isIPv6(bare(each)) === isIPv6(via));
+      for (const destination of named) list.push({ family, destination, via, device });
+      if (named.length === 0 && role === 'outside' && !defaults.has(family)) {
+        defaults.add(family);
+        list.push({ family, destination: 'default', via, device });
+      }
     }
   }
   return list;
@@ -66,7 +68,7 @@ export function network({ gateway }: Context): Part {
   ];
   // Of what is left alone only what the file says is touched.
   const shared = new Set([...(gateway.ha?.instances ?? []).map(({ device }) => device), gateway.ha?.sync?.device]);
-  const links = gateway.interfaces.filter(({ device, role, mtu, addresses: own, gateway: via }) => role !== 'other' || mtu !== undefined || own.length > 0 || via !== undefined || shared.has(device));
+  const links = gateway.interfaces.filter(({ device, role, mtu, addresses: own, gateways }) => role !== 'other' || mtu !== undefined || own.length > 0 || gateways !== undefined || shared.has(device));
   return {
     resources: [
       file('network', `${ETC}/links`, lines(links.map(({ device, mtu }) => [device, mtu === undefined ? '-' : String(mtu)])), 'interfaces of the gateway'),

@@ -46,7 +46,7 @@ function specFor(flavour: string, addons: readonly string[], language: LanguageN
     language,
     interfaces: [
       { device: 'eth0', role: 'inside', addresses: [`${INSIDE}/24`], routes: [] },
-      { device: 'eth1', role: 'outside', addresses: [`${OUTSIDE}/24`], gateway: ISP1, routes: [] },
+      { device: 'eth1', role: 'outside', addresses: [`${OUTSIDE}/24`], gateways: [ISP1], routes: [] },
       ...(detour ? [{ device: 'eth2', role: 'outside' as const, addresses: [`${OUTSIDE2}/24`], routes: [] }] : []),
     ],
     snat: language === 'fullnat' ? [] : [rule(language, pool), ...(detour && language === 'iptables' ? [{ from: '192.168.0.0/16', oif: 'eth2', pool: POOL2 }] : [])],

@@ -74,8 +74,8 @@ const spec = (change: Partial<Gateway> = {}): Gateway =>
     flavour: 'iptables-snat',
     language: 'iptables',
     interfaces: [
-      { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], gateway: '192.168.40.10', routes: ['10.99.0.0/16', '10.98.0.0/16'], mtu: 1400 },
-      { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateway: '203.0.113.1', routes: [] },
+      { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], gateways: ['192.168.40.10'], routes: ['10.99.0.0/16', '10.98.0.0/16'], mtu: 1400 },
+      { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateways: ['203.0.113.1'], routes: [] },
     ],
     snat: snat(['203.0.113.100', '203.0.113.101']),
     tuning: {
@@ -214,7 +214,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
 
   it('reload gives back offloads and an MTU that are said no longer', async () => {
     const { interfaces, tuning } = spec();
-    await render({ snat: snat(['203.0.113.102']), interfaces: interfaces.map(({ device, role, addresses, gateway: via, routes }) => ({ device, role, addresses, routes, ...(via === undefined ? {} : { gateway: via }) })), tuning: { ...tuning, offloads: { eth0: { gro: 'off' } } } });
+    await render({ snat: snat(['203.0.113.102']), interfaces: interfaces.map(({ device, role, addresses, gateways, routes }) => ({ device, role, addresses, routes, ...(gateways ? { gateways } : {}) })), tuning: { ...tuning, offloads: { eth0: { gro: 'off' } } } });
     expect(await run('reload')).toMatchObject({ status: 0, text: '' });
     expect(await lab.must('ip netns exec gw cat /sys/class/net/eth0/mtu')).toBe('1500');
     expect(await lab.must('ip netns exec gw ethtool -k eth1')).toContain('tcp-segmentation-offload: on');

@@ -96,7 +96,7 @@ export function resolveGateway(file: GatewayFile, host: string, { file: path, fl
       fullnat: list.some(({ mode }) => mode === 'fullnat'),
       detours: redirects.length > 0 || snat.some(({ newGateway, gateway }) => newGateway !== undefined || gateway !== undefined),
       leakGuard: file.access.leak_guard,
-      sixes: [...complete.flatMap(({ addresses, gateway, routes }) => [...addresses, ...routes, gateway ?? '']), ...snat.flatMap(({ pool }) => pool), ...list.map(({ address }) => address), ...(ha?.instances ?? []).flatMap(({ addresses }) => addresses)].some((text) => text.includes(':')),
+      sixes: [...complete.flatMap(({ addresses, gateways = [], routes }) => [...addresses, ...routes, ...gateways]), ...snat.flatMap(({ pool }) => pool), ...list.map(({ address }) => address), ...(ha?.instances ?? []).flatMap(({ addresses }) => addresses)].some((text) => text.includes(':')),
     }),
     ...(ha ? { ha } : {}),
     access: { ...(management === undefined ? {} : { management: plain(management) }), ports: file.access.ports, leakGuard: file.access.leak_guard },
@@ -127,5 +127,6 @@ export function sshAccess(file: GatewayFile, host: string, path: string): SshAcc
 /** What the languages take (tasks/lib/gateway). */
 export function languageSpec({ snat, protocols, services: list, interfaces }: Pick<Gateway, 'snat' | 'protocols' | 'services' | 'interfaces'>): GatewaySpec {
   const outside = interfaces.find(({ role }) => role === 'outside');
-  return { snat, protocols, services: list, ...(outside?.gateway === undefined ? {} : { nextHop: outside.gateway }), outside: outside?.device ?? '' };
+  const nextHop = outside?.gateways?.find((each) => !each.includes(':'));
+  return { snat, protocols, services: list, ...(nextHop === undefined ? {} : { nextHop }), outside: outside?.device ?? '' };
 }

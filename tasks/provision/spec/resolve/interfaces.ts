@@ -12,7 +12,7 @@ export function ownInterfaces(file: GatewayFile, host: string): GatewayInterface
     device,
     role,
     addresses: (Object.hasOwn(own, device) ? (own[device] ?? []) : addresses).map(plainCidr),
-    ...(gateway === undefined ? {} : { gateway: plain(gateway) }),
+    ...(gateway === undefined ? {} : { gateways: [gateway].flat().map(plain) }),
     routes: routes.map(plainNetwork),
     ...(mtu === undefined ? {} : { mtu }),
   }));

@@ -1,11 +1,13 @@
-import { contains, formatAddress, formatNetwork, overlap, sizeOf, type Address } from '../../../lib/net/address.js';
+import { contains, familyOf, formatAddress, formatNetwork, overlap, parseCidr, sizeOf, type Address } from '../../../lib/net/address.js';
 import type { LanguageName } from '../../../lib/gateway/languages.js';
 import type { Rule } from './index.js';
-import { everyOwnAddress, localRanges, nextHops, ownAddresses, poolRanges, serviceAddresses, virtualAddresses, type OwnAddress } from './situation.js';
+import { everyOwnAddress, gatewaysOf, localRanges, nextHops, ownAddresses, poolRanges, rulePool, serviceAddresses, virtualAddresses, type OwnAddress } from './situation.js';
 
 /** Addresses: whose they are, and that nobody else has them. */
 
 const addressOf = ({ value: { family, address } }: OwnAddress): Address => ({ family, value: address });
+
+const LINK_LOCAL = parseCidr('fe80::/10');
 
 /** Languages whose IPVS takes a pool's address whole: nothing else on the gateway can use it. */
 const WHOLE: readonly (LanguageName | 'chroute')[] = ['dsnat', 'dsnat-zones', 'lvs-snat-zones', 'snat-rules', 'fwmark-snat', 'nat-service', 'fullnat'];
@@ -15,25 +17,32 @@ export const checkRoles: Rule = (file, _context, { errors }) => {
   if (file.snat.length > 0 && !has('inside')) errors.push({ path: ['interfaces'], message: 'none has role: inside' });
   if (file.snat.length > 0 && !has('outside')) errors.push({ path: ['interfaces'], message: 'none has role: outside' });
   if (file.snat.length === 0 && file.services.length === 0) errors.push({ path: [], message: 'neither snat nor services: there is nothing to do' });
-  const defaults = file.interfaces.flatMap(({ gateway, routes, role }, index) => (gateway !== undefined && routes.length === 0 && role === 'outside' ? [index] : []));
   for (const family of [4, 6]) {
-    const same = defaults.filter((index) => (file.interfaces[index]?.gateway?.includes(':') ? 6 : 4) === family);
-    for (const index of same.slice(1)) errors.push({ path: ['interfaces', index, 'gateway'], message: `the default route is by ${file.interfaces[same[0] ?? 0]?.device ?? ''} already; say with routes what goes by this one` });
+    const same = file.interfaces.flatMap(({ role, device }, index) => gatewaysOf(file, index).filter((each) => each.family === family && each.routes.length === 0 && role === 'outside').map(({ path }) => ({ path, device })));
+    for (const { path } of same.slice(1)) errors.push({ path, message: `the default route is by ${same[0]?.device ?? ''} already; say with routes what goes by this one` });
   }
 };
 
 /** What goes by a next hop must be said with it, and the other way round. */
 export const checkWays: Rule = (file, _context, { errors, warnings }) => {
-  file.interfaces.forEach(({ device, role, gateway, routes }, index) => {
-    if (gateway === undefined) {
-      if (routes.length > 0) warnings.push({ path: ['interfaces', index, 'routes'], message: `no gateway is said: ${device} gets no such routes, the host must have them from elsewhere` });
-      return;
-    }
-    if (routes.length === 0 && role !== 'outside') errors.push({ path: ['interfaces', index, 'gateway'], message: `nothing goes by it: say with routes what does (the default route is an outside device's)` });
-    routes.forEach((text, at) => {
-      if (text.includes(':') !== gateway.includes(':')) errors.push({ path: ['interfaces', index, 'routes', at], message: `is of another family than the gateway ${gateway}` });
+  file.interfaces.forEach(({ device, role, routes }, index) => {
+    const gateways = gatewaysOf(file, index);
+    gateways.forEach(({ path, family, routes: own }, at) => {
+      if (gateways.slice(0, at).some((each) => each.family === family)) errors.push({ path, message: `a second next hop of IPv${String(family)}; say one for each family` });
+      else if (own.length === 0 && role !== 'outside') errors.push({ path, message: `nothing goes by it: say with routes what does (the default route is an outside device's)` });
     });
+    routes.forEach((text, at) => {
+      if (gateways.length > 0 && !gateways.some(({ family }) => family === familyOf(text))) errors.push({ path: ['interfaces', index, 'routes', at], message: `is IPv${String(familyOf(text))}, and no gateway is` });
+    });
+    if (gateways.length === 0 && routes.length > 0) warnings.push({ path: ['interfaces', index, 'routes'], message: `no gateway is said: ${device} gets no such routes, the host must have them from elsewhere` });
   });
+  // A host that forwards heeds no router advertisements unless it is told to.
+  const six = file.snat.findIndex((_rule, index) => rulePool(file, index).some(({ value }) => value.family === 6));
+  const outside = file.interfaces.flatMap(({ role, device }, index) => (role === 'outside' ? [{ device, index }] : []));
+  const heeds = (device: string): boolean => Object.entries(file.tuning.sysctls).some(([name, value]) => name === `net.ipv6.conf.${device.replaceAll('.', '/')}.accept_ra` && String(value) === '2');
+  if (six >= 0 && !outside.some(({ device, index }) => gatewaysOf(file, index).some(({ family }) => family === 6) || heeds(device))) {
+    warnings.push({ path: ['snat', six, 'pool'], message: `no outside device has an IPv6 gateway, and a host that forwards takes none from router advertisements (tuning.sysctls: {net.ipv6.conf.${(outside[0]?.device ?? '').replaceAll('.', '/')}.accept_ra: 2} makes it)` });
+  }
 };
 
 export const checkOwn: Rule = (file, _context, { errors, warnings }) => {
@@ -62,6 +71,8 @@ export const checkNextHops: Rule = (file, _context, { errors }) => {
   for (const { value, text, path, device } of nextHops(file)) {
     const mine = own.find((each) => each.value.family === value.family && each.value.address === value.value);
     if (mine) errors.push({ path, message: `${text} is the gateway itself (${mine.device})` });
+    // fe80::1 is on every device's network.
+    if (device !== undefined && LINK_LOCAL && contains(LINK_LOCAL, value)) continue;
     const near = networks.filter((each) => each.value.family === value.family && (device === undefined || each.device === device));
     // A device without addresses in the file has those that the host gives it.
     const known = device === undefined ? file.interfaces.every((each) => each.role !== 'outside' || networks.some((other) => other.device === each.device)) : near.length > 0;

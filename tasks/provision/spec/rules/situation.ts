@@ -1,4 +1,4 @@
-import { parseAddress, parseCidr, parseRange, type Address, type Cidr, type Range } from '../../../lib/net/address.js';
+import { familyOf, parseAddress, parseCidr, parseRange, type Address, type Cidr, type Family, type Range } from '../../../lib/net/address.js';
 import type { YamlPath } from '../../../lib/yaml.js';
 import { poolEntries } from '../resolve/pools.js';
 import type { GatewayFile } from '../schema/index.js';
@@ -93,9 +93,20 @@ const used = (text: string | undefined, path: YamlPath, what: string): UsedAddre
 export const serviceAddresses = (file: GatewayFile): (UsedAddress & { index: number; mode: 'nat' | 'fullnat' })[] =>
   file.services.flatMap(({ address, mode }, index) => used(address, ['services', index, 'address'], 'a service').map((each) => ({ ...each, index, mode })));
 
+/** Next hops of an interface, each with its place and the routes of its family. */
+export function gatewaysOf(file: GatewayFile, index: number): { text: string; path: YamlPath; family: Family; routes: string[] }[] {
+  const { gateway, routes = [] } = file.interfaces[index] ?? {};
+  return (gateway === undefined ? [] : [gateway].flat()).map((text, at) => ({
+    text,
+    path: ['interfaces', index, 'gateway', ...(typeof gateway === 'string' ? [] : [at])],
+    family: familyOf(text),
+    routes: routes.filter((each) => familyOf(each) === familyOf(text)),
+  }));
+}
+
 /** Routers that the file names, with the device they must be beyond where it says so. */
 export const nextHops = (file: GatewayFile): (UsedAddress & { device?: string })[] => [
-  ...file.interfaces.flatMap(({ gateway, device }, index) => used(gateway, ['interfaces', index, 'gateway'], 'the next hop').map((each) => ({ ...each, device }))),
+  ...file.interfaces.flatMap(({ device }, index) => gatewaysOf(file, index).flatMap(({ text, path }) => used(text, path, 'the next hop')).map((each) => ({ ...each, device }))),
   ...file.snat.flatMap(({ gw, new_gw: newGw, oif }, index) => [
     ...used(gw, ['snat', index, 'gw'], 'the next hop').map((each) => ({ ...each, ...(oif === undefined ? {} : { device: oif }) })),
     ...used(newGw, ['snat', index, 'new_gw'], 'the next hop'),

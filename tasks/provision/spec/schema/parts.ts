@@ -10,8 +10,11 @@ export const interfaceSchema = z
     device: device.describe('Name of the network device: eth0, bond0, eth1.100.'),
     role: z.enum(['inside', 'outside', 'management', 'other']).describe('inside: towards the clients; outside: an uplink; management: ssh only; other: left alone.'),
     addresses: z.array(hostCidr).max(64).default([]).describe("The host's own addresses, with the length of their network. Left out: whatever the host gives it. Pool and service addresses do not belong here: they are added by themselves."),
-    gateway: address.optional().describe('Next hop of the default route (outside), or of `routes`.'),
-    routes: z.array(network).max(256).default([]).describe('Networks reached through `gateway` in place of the default route.'),
+    gateway: z
+      .union([address, z.array(address).min(1).max(2)], { error: 'an address, or a list of two: IPv4 and IPv6' })
+      .optional()
+      .describe('Next hop of the default route (outside), or of `routes`; a list: one for IPv4, one for IPv6.'),
+    routes: z.array(network).max(256).default([]).describe('Networks reached through `gateway` in place of the default route of their family.'),
     mtu: z.number().int().min(576).max(65535).optional().describe('Left out: what the device has.'),
   })
   .describe('A network device of the gateway.');

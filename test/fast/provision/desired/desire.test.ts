@@ -133,7 +133,7 @@ describe('the host’s own firewall', () => {
 describe('devices', () => {
   const claimed = async (change: Parameters<typeof gateway>[0], facts = el6): Promise<Desired> => desire(gateway(change), facts, dsnat);
   it('GRO and LRO are claimed of what a bond is made of, other offloads of itself', async () => {
-    const interfaces = [{ device: 'bond0.7', role: 'inside' as const, addresses: ['192.168.40.1/24'], routes: [] }, { device: 'eth1', role: 'outside' as const, addresses: ['203.0.113.2/24'], gateway: '203.0.113.1', routes: [] }];
+    const interfaces = [{ device: 'bond0.7', role: 'inside' as const, addresses: ['192.168.40.1/24'], routes: [] }, { device: 'eth1', role: 'outside' as const, addresses: ['203.0.113.2/24'], gateways: ['203.0.113.1'], routes: [] }];
     const facts = { ...el6, stacked: [{ device: 'bond0.7', lower: ['bond0'] }, { device: 'bond0', lower: ['eth0', 'eth2'] }] };
     const desired = await claimed({ interfaces, tuning: { ...gateway().tuning, offloads: { 'bond0.7': { gro: 'off', tso: 'off' }, eth2: { gro: 'on' } } } }, facts);
     expect(claims(desired).filter((id) => id.startsWith('offload'))).toEqual(['offload bond0.7 gro', 'offload bond0 gro', 'offload eth0 gro', 'offload bond0.7 tso', 'offload eth2 gro']);
@@ -147,6 +147,10 @@ describe('devices', () => {
     const seen = (probe: string, now: string): string => execFileSync('sh', ['-c', `ethtool() { printf '%b\\n' "$TABLE"; }; ${probe}`], { encoding: 'utf8', env: { ...process.env, TABLE: table.replace('NOW', now) } }).trim();
     expect(rings.map(({ probe }) => seen(probe, '4096'))).toEqual(['max', '1024']);
     expect(seen(rings[0]?.probe ?? '', '512')).toBe('512');
+  });
+  it('routes are by the next hop of their family', async () => {
+    const interfaces = [gateway().interfaces[0]!, { ...gateway().interfaces[1]!, gateways: ['203.0.113.1', '2001:db8::1'], routes: ['198.51.100.0/24'] }];
+    expect(text(await claimed({ interfaces }), '/etc/build-kernel/routes')).toBe('-4 198.51.100.0/24 203.0.113.1 eth1\n-6 default 2001:db8::1 eth1\n');
   });
   it('what is left alone is not brought up', async () => {
     const interfaces = [...gateway().interfaces, { device: 'eth2', role: 'other' as const, addresses: [], routes: [] }, { device: 'eth3', role: 'other' as const, addresses: [], routes: [], mtu: 9000 }];

@@ -31,8 +31,8 @@ const full = (): Gateway =>
   gateway({
     addons: [],
     interfaces: [
-      { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], gateway: '192.168.40.254', routes: ['10.0.0.0/8'], mtu: 1500 },
-      { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateway: '203.0.113.1', routes: [] },
+      { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], gateways: ['192.168.40.254'], routes: ['10.0.0.0/8'], mtu: 1500 },
+      { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateways: ['203.0.113.1'], routes: [] },
     ],
     services: [{ mode: 'nat', protocol: 'tcp', address: '203.0.113.110', port: 80, servers: [{ address: '192.168.40.10', port: 80 }], scheduler: 'rr' }],
     redirects: [{ from: '192.168.40.0/24', to: '198.51.100.0/24', iif: 'eth0', nextHop: '203.0.113.9' }],

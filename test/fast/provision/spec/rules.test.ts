@@ -43,8 +43,10 @@ describe('addresses', () => {
     ['a real server that is the gateway', small('services:\n  - {mode: nat, address: 203.0.113.20, port: 80, servers: [{address: 192.168.40.1}]}\n'), /is the gateway's own address/],
     ['a rule twice', with_('  - {pool: public}', '  - {pool: public}\n  - {pool: public}'), /snat\.1: never gets its turn: snat\.0 takes all/],
     ['a gateway that nothing goes by', with_('addresses: [192.168.40.1/24]', 'addresses: [192.168.40.1/24], gateway: 192.168.40.254'), /^3:\d+: interfaces\.0\.gateway: nothing goes by it: say with routes what does/],
-    ['a route of another family', with_('addresses: [192.168.40.1/24]', 'addresses: [192.168.40.1/24], gateway: 192.168.40.254, routes: ["2001:db8::/32"]'), /interfaces\.0\.routes\.0: is of another family than the gateway 192\.168\.40\.254/],
+    ['a route of another family', with_('addresses: [192.168.40.1/24]', 'addresses: [192.168.40.1/24], gateway: 192.168.40.254, routes: ["2001:db8::/32"]'), /interfaces\.0\.routes\.0: is IPv6, and no gateway is/],
     ['a proof that cannot be', small('probe: {from: {destination: client}, connect: {address: "2001:db8::9", port: 80}}\n'), /probe\.connect\.address: is IPv6, and no pool is/],
+    ['two next hops of one family', with_('gateway: 203.0.113.254', 'gateway: [203.0.113.254, 203.0.113.253]'), /^4:\d+: interfaces\.1\.gateway\.1: a second next hop of IPv4/],
+    ['an IPv6 next hop on no network', with_('203.0.113.2/24], gateway: 203.0.113.254', '203.0.113.2/24, "2001:db8:1::2/64"], gateway: [203.0.113.254, "2001:db8::fe"]'), /interfaces\.1\.gateway\.1: 2001:db8::fe is on no network of eth1 \(2001:db8:1::2\/64\)/],
     ['no inside', with_('role: inside', 'role: other'), /none has role: inside/],
     ["a pool address that is the interface's own", with_('203.0.113.100-203.0.113.103', '203.0.113.2', '', 'dsnat-220'), /203\.0\.113\.2 is eth1's own address; dsnat-220 takes a pool's addresses whole/],
   ])('%s is refused', async (_name, text, words) => {
@@ -204,6 +206,15 @@ describe('what a kernel takes', () => {
 });
 
 describe('IPv6', () => {
+  const dual = (gateway: string, more = ''): string => with_('203.0.113.2/24], gateway: 203.0.113.254', `203.0.113.2/24, "2001:db8::2/64"], gateway: ${gateway}`, more).replace('  - {pool: public}', '  - {pool: public}\n  - {pool: ["2001:db8::100"]}');
+  it('has a next hop of its own, or is told to heed advertisements', async () => {
+    const spec = await load(dual('[203.0.113.254, "2001:DB8::FE"]'));
+    expect(spec.warnings).toEqual([]);
+    expect(spec.gateway('gw1').interfaces[1]?.gateways).toEqual(['203.0.113.254', '2001:db8::fe']);
+    expect(await warnings(dual('[203.0.113.254, "fe80::1"]'))).toEqual([]);
+    expect((await warnings(dual('203.0.113.254'))).join('\n')).toMatch(/^9:\d+: snat\.1\.pool: no outside device has an IPv6 gateway.*net\.ipv6\.conf\.eth1\.accept_ra: 2/);
+    expect(await warnings(dual('203.0.113.254', 'tuning: {sysctls: {net.ipv6.conf.eth1.accept_ra: 2}}\n'))).toEqual([]);
+  });
   const forwards = async (text: string): Promise<boolean> => 'net.ipv6.conf.all.forwarding' in (await load(text)).gateway('gw1').tuning.sysctls;
   it('is forwarded when anything of it is there, what VRRP moves too', async () => {
     expect(await forwards(pair())).toBe(false);

@@ -136,7 +136,7 @@ export function gateway(change: Partial<Gateway> = {}): Gateway {
     language: 'dsnat',
     interfaces: [
       { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], routes: [] },
-      { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateway: '203.0.113.1', routes: [] },
+      { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateways: ['203.0.113.1'], routes: [] },
     ],
     snat: [{ from: '0.0.0.0/0', pool: ['203.0.113.100', '203.0.113.101', '203.0.113.102'] }],
     protocols: ['tcp', 'udp'],
