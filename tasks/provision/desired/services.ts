@@ -5,7 +5,7 @@ import { plain, render } from './templates.js';
 
 /** What starts the gateway at boot and puts its settings back after an interface came up again. */
 
-const PARTS = ['common.sh', 'modules.sh', 'sysctls.sh', 'network.sh', 'offloads.sh', 'netfilter.sh', 'rules.sh', 'rules.awk'];
+const PARTS = ['common.sh', 'modules.sh', 'sysctls.sh', 'drain.sh', 'network.sh', 'offloads.sh', 'netfilter.sh', 'rules.sh', 'rules.awk'];
 const PROGRAMS = ['gateway', 'set-irq-affinity', 'irq-policy'];
 
 /** Links that start a script in levels 2 to 5 and stop it in 0, 1 and 6. */

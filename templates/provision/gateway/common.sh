@@ -30,6 +30,21 @@ begin() {
     fi
 }
 
+# One at a time: interfaces' hooks, a reload and the drain come as they like. Who has waited a minute goes on all the same.
+turn() {
+    _tries=0
+    while ! ln -s $$ "$STATE/turn" 2>/dev/null; do
+        _tries=$((_tries + 1))
+        _holder=$(readlink "$STATE/turn" 2>/dev/null)
+        if [ -n "$_holder" ] && { [ $_tries -gt 60 ] || [ ! -d "/proc/$_holder" ]; }; then
+            mv -f "$STATE/turn" "$STATE/turn.$$" 2>/dev/null && rm -f "$STATE/turn.$$"
+        else
+            sleep 1
+        fi
+    done
+    trap 'rm -f "$STATE/turn"' EXIT
+}
+
 # Names that begin with _ are theirs: a POSIX shell has no local ones, and callers loop over key and value.
 
 # remember LIST KEY VALUE: the first value of a key is what was there before us.

@@ -41,15 +41,25 @@ links_start() {
     done <"$CONF/links"
 }
 
-addresses_prune() {
+# Ours that are said no longer.
+addresses_gone() {
+    while IFS="$TAB" read -r address device; do
+        if [ "$device" != = ] && ! has "$CONF/addresses" "$address"; then echo "$address"; fi
+    done <"$STATE/addresses.old"
+}
+
+addresses_prune() { # [all]
     [ -f "$STATE/addresses" ] || return 0
     cp "$STATE/addresses" "$STATE/addresses.old"
+    rm -f "$STATE/draining"
+    if [ "$1" != all ]; then addresses_gone | drain_used >"$STATE/draining"; fi
     while IFS="$TAB" read -r address device; do
-        if [ "$1" != all ] && has "$CONF/addresses" "$address"; then continue; fi
+        if [ "$1" != all ] && { has "$CONF/addresses" "$address" || draining "$address"; }; then continue; fi
         [ "$device" = = ] || ip addr del "${address% *}" dev "$device" 2>/dev/null
         forget addresses "$address"
     done <"$STATE/addresses.old"
     rm -f "$STATE/addresses.old"
+    drain_watch
 }
 
 addresses_start() {

@@ -63,6 +63,8 @@ describe.each(names)('%s', (name) => {
   let artifact: ArtifactTree;
   let language: LanguageName;
   let desiredFlavour: string;
+  /** FULLNAT as published gives clients no answer here (`broken` of the flavour): only that must not change unnoticed. */
+  let silent: boolean;
   let desired: Desired;
   let make: (pool: readonly string[]) => Promise<Desired>;
 
@@ -117,6 +119,7 @@ describe.each(names)('%s', (name) => {
     const flavour = await loadFlavour(manifest.flavour.split('+')[0] ?? '');
     language = flavour.language?.name as LanguageName;
     desiredFlavour = flavour.name;
+    silent = language === 'fullnat' && 'fullnat' in flavour.broken;
     const facts = { ...el6, programs: { iptables: '/sbin/iptables', ...(language === 'nat-snat' ? { ipvsadm: '/sbin/ipvsadm' } : {}) } };
     make = (pool) => desire(specFor(flavour.name, manifest.addons, language, pool, flavour.gateway.sysctls), facts, artifact);
     const initramfs = await makeInitramfs({ system, userland: parts.userland, nic: 'virtio-net', folder: scratch });
@@ -143,7 +146,7 @@ describe.each(names)('%s', (name) => {
 
   it('carries traffic, and nothing leaves untranslated', async () => {
     const addresses = await seen(12);
-    expect(addresses.filter((each) => !way().as.includes(each))).toEqual([]);
+    expect(addresses.filter((each) => way().as.includes(each))).toHaveLength(silent ? 0 : 12);
     if (language === 'fullnat') return;
     // What the flavour does not translate must not get out either.
     await context.connect('client', REMOTE, 53, { count: 4, udp: true, timeout: 1500 });
@@ -178,12 +181,16 @@ describe.each(names)('%s', (name) => {
     const talking = await context.background(from, ['traffic', 'flows', '-n', '6', '-d', '6000', '-i', '100', to, '80'], 60_000);
     await context.run(from, 'sleep 1');
     await put(await make(POOL.slice(0, 2)));
+    const before = (await context.packets('isp1')).length;
     expect(await said('/etc/build-kernel/gateway reload')).toBe('0');
+    if (!['iptables', 'fullnat'].includes(language)) expect((await gw('/etc/build-kernel/gateway status')).stdout).toContain(`draining ${POOL[2]}/32 eth1: `);
     expect(await drift()).toEqual([]);
-    expect((await seen(9)).filter((each) => !way(POOL.slice(0, 2)).as.includes(each))).toEqual([]);
+    expect((await seen(9)).filter((each) => way(POOL.slice(0, 2)).as.includes(each))).toHaveLength(silent ? 0 : 9);
     const lines = (await talking()).stdout.split('\n').filter((line) => / (alive|lost) /.test(line));
-    // Those of the address that went have lost it.
-    expect(lines.filter((line) => line.includes(' alive ')).length).toBeGreaterThanOrEqual(4);
+    // The address stays while they use it. nat-snat-279's IPVS drops what belongs to a real server that is deleted, and a pool's addresses are that.
+    if (!silent) expect(lines.filter((line) => line.includes(' alive '))).toHaveLength(language === 'nat-service' ? 4 : 6);
+    // dsnat's IPVS sends back where it came from what comes to an address that is not the host's: 15,000 packets a second.
+    expect((await context.packets('isp1')).length - before).toBeLessThan(2000);
   }, 300_000);
 
   it('keepalived of the flavour is started by its init script, sets up the same rules, and stops', async () => {
@@ -208,7 +215,7 @@ describe.each(names)('%s', (name) => {
     expect(left).toEqual([]);
     expect(other.effects.find(({ id }) => id === 'service keepalived')).toBeDefined();
     expect((await lab.node('gateway').sh(other.effects.find(({ id }) => id === 'service keepalived')?.probe ?? '')).stdout.trim()).toBe('running');
-    expect((await seen(6)).filter((each) => !way().as.includes(each))).toEqual([]);
+    expect((await seen(6)).filter((each) => way().as.includes(each))).toHaveLength(silent ? 0 : 6);
     expect((await gw(`${init} reload`)).ended).toBe('0');
     expect((await gw(`${init} stop`)).ended).toBe('0');
     expect((await gw(`${init} status`)).ended).toBe('3');
