@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { isMap, isPair, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { z } from 'zod';
 import { ExpectedError } from './errors.js';
+import { inWords, parserWords } from './yaml-words.js';
 
 /** YAML files whose faults are told by file, line and column: the parser's, a schema's, and those of rules across fields. */
 
@@ -35,14 +36,19 @@ export class YamlSource {
     if (text.length > LIMIT) throw notValid(file, [`${file}: larger than ${String(LIMIT / 1024)} KiB`]);
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-    const unusable = document.errors.map((error) => `${place(file, lines, error.pos[0])}: ${withoutSource(error.message)}`);
+    const unusable = document.errors.map((error) => `${place(file, lines, error.pos[0])}: ${parserWords(error.code, error.message)}`);
+    visit(document, {
+      Alias: (_key, node) => {
+        if (node.resolve(document) === undefined) unusable.push(`${place(file, lines, rangeOf(node) ?? 0)}: an alias (*) without its anchor (&)`);
+      },
+    });
     if (unusable.length > 0) throw notValid(file, unusable);
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: 100 });
     } catch {
       // The parser's own words quote the source.
-      throw notValid(file, [`${file}: an alias without its anchor, or aliases that stand for too much`]);
+      throw notValid(file, [`${file}: aliases that stand for too much`]);
     }
     return new YamlSource(file, lines, document, value);
   }
@@ -81,9 +87,16 @@ export class YamlSource {
    * @throws ExpectedError usage, every fault with its place
    */
   check<S extends z.ZodType>(schema: S): z.output<S> {
-    const parsed = schema.safeParse(this.value);
+    const parsed = schema.safeParse(this.value, { error: inWords });
     if (parsed.success) return parsed.data;
-    throw this.failure(parsed.error.issues.flatMap(flatten));
+    const faults = parsed.error.issues.flatMap(flatten);
+    throw this.failure(faults.map((fault) => (this.isMissing(fault.path) ? { ...fault, message: `is missing: ${fault.message}` } : fault)));
+  }
+
+  private isMissing(path: YamlPath): boolean {
+    let value: unknown = this.value;
+    for (const key of path) value = value !== null && typeof value === 'object' ? Reflect.get(value, key) : undefined;
+    return value === undefined;
   }
 
   /** A line per fault: "gateway.yaml:12:5: snat.0.pool: …" */
@@ -113,7 +126,7 @@ const visible = (word: string): string =>
 function flatten(issue: z.core.$ZodIssue): Fault[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...issue.path, key], message: 'no such key', key: true }));
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const deeper = issue.errors.filter((branch) => branch.some(({ path, code }) => path.length > 0 || code !== 'invalid_type'));
+    const deeper = issue.errors.filter((branch) => branch.some(({ path, code }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value')));
     const [only, other] = deeper;
     if (only && !other) return only.flatMap(flatten).map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] }));
   }
@@ -129,9 +142,6 @@ function place(file: string, lines: LineCounter, offset: number): string {
   const { line, col } = lines.linePos(offset);
   return `${file}:${String(line)}:${String(col)}`;
 }
-
-/** Parser messages end with the source they stumbled over, which may be a secret. */
-const withoutSource = (message: string): string => message.split('\n')[0]?.replace(/: .*$/, '').replace(/"[^"]*"/g, '…') ?? '';
 
 function notValid(file: string, faults: readonly string[]): ExpectedError {
   return new ExpectedError({ code: 'usage', what: `${file} is not valid.`, why: faults.join('\n'), fix: 'Correct the file at the places named.' });

@@ -75,7 +75,7 @@ export const sysctlName = chars(
 export const sysctlValue = z.union([
   z.number().int().min(-2147483648).max(9007199254740991),
   chars(/^[A-Za-z0-9_.:,=\/-]+([ \t][A-Za-z0-9_.:,=\/-]+){0,15}$/, 'numbers or words with single spaces between'),
-]).meta({ title: 'value' });
+], { error: 'a whole number, or numbers and words with single spaces between' }).meta({ title: 'value' });
 
 /** keepalived takes eight characters and no more; # and ! begin its comments. */
 export const vrrpPassword = z.string({ error: 'a text' }).regex(/^[A-Za-z0-9._%+=,:@\/-]{1,8}$/, "1 to 8 letters, digits and . _ % + = , : @ / - (VRRP's passwords have eight characters)").meta({ title: 'password' });

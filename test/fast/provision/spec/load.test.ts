@@ -31,6 +31,18 @@ describe('gateway.yaml', () => {
       expect.stringMatching(/^6:5: snat\.0\.pol: no such key$/),
     ]);
   });
+  it.each<[string, string, string]>([
+    ['a key that is missing', small('services:\n  - {mode: nat, address: 203.0.113.20}\n'), '10:5: services.0.port: is missing: a port, 1 to 65535\n10:5: services.0.servers: is missing: a list'],
+    ['a list for a mapping', small('hosts: [gw1]\n'), '9:8: hosts: a mapping of keys to values'],
+    ['a word that is none of several', small('rules_by: me\n'), '9:11: rules_by: one of script, keepalived'],
+    ['a number out of bounds', small('confirm_minutes: 0\n'), '9:18: confirm_minutes: at least 1'],
+    ['an empty list', small('protocols: []\n'), '9:12: protocols: at least 1 value'],
+    ['a value of no branch', small('tuning: {rings: {eth0: {rx: full}}}\n'), '9:29: tuning.rings.eth0.rx: max or a number of descriptors'],
+    ['an alias without its anchor', small('expect: *nobody\n'), '9:9: an alias (*) without its anchor (&)'],
+    ['a second document', small('---\nflavour: x\n'), '9:1: a second document begins here (---); a file is one'],
+  ])('says in plain words: %s', async (_name, text, said) => {
+    expect((await refusal(text)).join('\n')).toBe(said);
+  });
   it('names what rules across fields find, at its place', async () => {
     expect(await refusal(small('').replace('pool: public', 'pool: publik, oif: eth9'))).toEqual(['8:25: snat.0.oif: eth9 is no device of interfaces', '8:12: snat.0.pool: there is no pool publik (did you mean public?); pools names public'].map((line): unknown => expect.stringContaining(line)));
   });
