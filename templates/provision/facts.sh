@@ -248,6 +248,11 @@ processors() {
   say numa-nodes "$nodes"
 }
 
+# keepalived.conf of a gateway that was provisioned earlier.
+keepalived_conf() {
+  case $(first_line "$ROOT/etc/keepalived/keepalived.conf") in '# build-kernel: '*) say keepalived-conf ours ;; esac
+}
+
 say facts 1
 say arch "$(architecture)"
 distribution
@@ -256,6 +261,7 @@ bootloader
 space
 programs
 kernels
+keepalived_conf
 if [ -n "$ROOT" ]; then
   say offline yes
 else

@@ -30,6 +30,8 @@ const SOMETIMES: readonly (readonly [string, string])[] = [
   ...['iptables', 'iptables.closed', 'ip6tables', 'ip6tables.closed'].map((name) => ['firewall', `${ETC}/${name}`] as const),
   ['tuning', '/etc/sysctl.d/90-build-kernel.conf'],
   ['tuning', '/etc/modprobe.d/build-kernel.conf'],
+  ['tuning', '/etc/systemd/system/irqbalance.service.d/build-kernel.conf'],
+  ['tuning', `${ETC}/irqbalance`],
   ['keepalived', '/etc/systemd/system/keepalived.service.d/build-kernel.conf'],
 ];
 
@@ -46,7 +48,7 @@ export async function desire(gateway: Gateway, facts: HostFacts, artifact: Artif
   const { resources, effects } = join([kernel(context), tools(context), network(context), ...tuning(context), firewall(context), rules(context), keepalived(context), services(context)]);
   const paths = new Set(resources.map(({ path }) => path));
   const gone = SOMETIMES.filter(([, path]) => !paths.has(path) && (facts.init === 'systemd' || !/^\/etc\/(systemd|sysctl\.d)\//.test(path))).map(([part, path]) => absent(part, path, 'this gateway has none'));
-  const values = { systemd: facts.init === 'systemd', keepalived: words.keepalived !== undefined, irqbalance: said.tuning.irq.policy !== 'none' && said.tuning.irq.irqbalance !== 'keep', rcFolder: facts.rcFolder };
+  const values = { systemd: facts.init === 'systemd', keepalived: words.keepalived !== undefined, irqbalance: said.tuning.irq.irqbalance === 'off' || (said.tuning.irq.policy !== 'none' && said.tuning.irq.irqbalance === 'ban'), keepalivedGone: words.keepalived === undefined && facts.keepalivedConf === 'ours', rcFolder: facts.rcFolder };
   return {
     resources: [...resources, ...gone],
     effects,

@@ -1,5 +1,5 @@
-import type { Effect, Resource } from '../types.js';
-import { file, link, script, type Context, type Part } from './context.js';
+import type { Effect, HostFacts, Resource } from '../types.js';
+import { absent, file, link, nothing, script, type Context, type Part } from './context.js';
 import { probe } from './effects.js';
 import { rcLinks } from './services.js';
 import { render } from './templates.js';
@@ -8,12 +8,23 @@ import { render } from './templates.js';
 
 const CONF = '/etc/keepalived/keepalived.conf';
 
+/** First line by which facts.sh knows it. */
+const MARK = '# build-kernel: written from gateway.yaml';
+
+/** An earlier gateway's, which would go on moving addresses about. Its program stays; a file that is somebody else's is not touched. */
+function left({ init, rcFolder }: HostFacts): Resource[] {
+  const why = 'keepalived has nothing to do for this gateway any more';
+  const started = init === 'systemd' ? ['/etc/systemd/system/multi-user.target.wants/keepalived.service'] : rcLinks('keepalived', rcFolder, 'keepalived', 21, 79, why).map(({ path }) => path);
+  return [CONF, ...started].map((path) => absent('keepalived', path, why));
+}
+
 export function keepalived(context: Context): Part {
   const { gateway, facts, tools, words } = context;
-  if (words.keepalived === undefined || tools.keepalived === undefined) return { resources: [], effects: [] };
+  if (words.keepalived === undefined) return { resources: facts.keepalivedConf === 'ours' ? left(facts) : [], effects: [] };
+  if (tools.keepalived === undefined) return nothing;
   const secret = gateway.ha !== undefined;
   const why = secret ? 'VRRP with its password, and what keepalived sets up' : 'what keepalived sets up and looks after';
-  const resources: Resource[] = [{ kind: 'file', part: 'keepalived', path: CONF, content: words.keepalived, mode: 0o600, why, ...(secret ? { secret } : {}) }];
+  const resources: Resource[] = [{ kind: 'file', part: 'keepalived', path: CONF, content: `${MARK}\n${words.keepalived}`, mode: 0o600, why, ...(secret ? { secret } : {}) }];
   const start = 'keepalived starts after the gateway';
   if (facts.init === 'sysv') {
     resources.push(

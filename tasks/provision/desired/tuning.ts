@@ -1,5 +1,5 @@
 import type { Effect, HostFacts, Resource } from '../types.js';
-import { ETC, absent, file, link, usesIpvs, withRole, type Context, type Part } from './context.js';
+import { ETC, GATEWAY, absent, file, usesIpvs, withRole, type Context, type Part } from './context.js';
 import { probe } from './effects.js';
 import { guarded } from './firewall.js';
 import { lines, rest, settingPath, word } from './words.js';
@@ -107,7 +107,8 @@ function offloads({ gateway: { tuning }, facts }: Context): Part {
 }
 
 /** Interrupts, receive packet steering, and what irqbalance is told. */
-function interrupts({ gateway, facts }: Context): Part {
+function interrupts(context: Context): Part {
+  const { gateway } = context;
   const { irq, rps } = gateway.tuning;
   const through = withRole(gateway, 'inside', 'outside').map(({ device }) => device);
   // Which of them have fewer queues than cores is seen on the host: an image has neither.
@@ -121,8 +122,8 @@ function interrupts({ gateway, facts }: Context): Part {
   if (spread.length > 0 || steered.length > 0) {
     effects.push({ id: 'irq affinity', part: 'tuning', claim: `interrupts of ${through.join(' and ')} are spread over the cores`, probe: probe.run(`${ETC}/set-irq-affinity`, 'check'), expect: { equals: 'ok' } });
   }
-  if (spread.length > 0) resources.push(...irqbalance(facts.init, irq.irqbalance, facts.programs['irqbalance'] !== undefined, facts.distribution.id, facts.rcFolder));
-  if (spread.length > 0 && irq.irqbalance === 'off') {
+  resources.push(...irqbalance(context));
+  if (irq.irqbalance === 'off') {
     effects.push({
       id: 'service irqbalance',
       part: 'tuning',
@@ -134,17 +135,28 @@ function interrupts({ gateway, facts }: Context): Part {
   return { resources, effects };
 }
 
-function irqbalance(init: 'systemd' | 'sysv', policy: 'ban' | 'off' | 'keep', there: boolean, distribution: string, rcFolder: string): Resource[] {
+/** Of this unit of the host's own, what is ours is beside it: when it goes, irqbalance is what it was. */
+const IRQBALANCE = '/etc/systemd/system/irqbalance.service.d/build-kernel.conf';
+
+function irqbalance({ gateway: { tuning: { irq } }, facts: { init, programs, distribution, rcFolder } }: Context): Resource[] {
+  const policy = irq.irqbalance;
   if (policy === 'off') {
     const why = 'irqbalance moves the interrupts back within ten seconds';
-    if (init === 'systemd') return [link('tuning', '/etc/systemd/system/irqbalance.service', '/dev/null', why)];
+    if (init === 'systemd') return [file('tuning', IRQBALANCE, `# While the gateway is on this host, irqbalance is not started.\n[Unit]\nConditionPathExists=!${GATEWAY}\n`, why)];
     return ['2', '3', '4', '5'].map((level) => absent('tuning', `${rcFolder}/rc${level}.d/S13irqbalance`, why));
   }
-  if (policy === 'keep' || !there) return [];
-  const debian = distribution === 'debian' || distribution === 'ubuntu';
-  // systemd reads the file itself and runs nothing; EL6's init script is a shell that sources it.
-  const content = init === 'systemd' ? `IRQBALANCE_ARGS="--policyscript=${ETC}/irq-policy"\n` : `IRQBALANCE_BANNED_INTERRUPTS="$(${ETC}/set-irq-affinity list | tr '\\n' ' ')"\nexport IRQBALANCE_BANNED_INTERRUPTS\n`;
-  return [{ kind: 'block', part: 'tuning', path: debian ? '/etc/default/irqbalance' : '/etc/sysconfig/irqbalance', name: 'gateway', content, at: 'end', create: { head: '', mode: 0o644 }, why: 'irqbalance leaves the gateway’s interrupts alone' }];
+  if (policy === 'keep' || irq.policy === 'none' || programs['irqbalance'] === undefined) return [];
+  const why = 'irqbalance leaves the gateway’s interrupts alone';
+  if (init === 'systemd') {
+    return [
+      file('tuning', IRQBALANCE, `[Service]\nEnvironmentFile=${ETC}/irqbalance\n`, why),
+      file('tuning', `${ETC}/irqbalance`, `IRQBALANCE_ARGS="--policyscript=${ETC}/irq-policy"\n`, why),
+    ];
+  }
+  // EL6's init script is a shell that sources this. irqbalance 0.55 (EL6 to 6.2) knows the variable only, 1.0 (from 6.3 on) the option only.
+  const content = `IRQBALANCE_BANNED_INTERRUPTS="$(${ETC}/set-irq-affinity list | tr '\\n' ' ')"\nexport IRQBALANCE_BANNED_INTERRUPTS\nfor _irq in $IRQBALANCE_BANNED_INTERRUPTS; do IRQBALANCE_ARGS="$IRQBALANCE_ARGS --banirq=$_irq"; done\n`;
+  const path = distribution.id === 'debian' || distribution.id === 'ubuntu' ? '/etc/default/irqbalance' : '/etc/sysconfig/irqbalance';
+  return [{ kind: 'block', part: 'tuning', path, name: 'gateway', content, at: 'end', create: { head: '', mode: 0o644 }, why }];
 }
 
 /** Sizes that a module takes when it is loaded. */

@@ -61,6 +61,7 @@ export function parseFacts(output: string): HostFacts {
       ...(uuid === '' ? {} : { uuid }),
     },
     secureBoot: first('secure-boot')[0] === 'yes',
+    ...(first('keepalived-conf')[0] === 'ours' ? { keepalivedConf: 'ours' as const } : {}),
     bmcWatchdog: first('bmc-watchdog')[0] === 'yes',
     programs,
     ...(address === '' ? {} : { managementPath: { address, device, client } }),

@@ -108,14 +108,12 @@ export function diffOf(change: Change, whole = false): string[] {
 /** What the enabling links of units and init scripts mean. */
 function serviceLines(changes: readonly Change[]): string[] {
   const lines = new Set<string>();
-  for (const { path, kind, to } of changes) {
+  for (const { path, kind } of changes) {
     const unit = /\/systemd\/system\/[^/]+\.(?:wants|requires)\/([^/]+)$/.exec(path)?.[1];
     const script = /\/rc[0-6]\.d\/([SK])\d\d([^/]+)$/.exec(path);
-    const own = /^\/etc\/systemd\/system\/([^/]+\.(?:service|timer|socket))$/.exec(path)?.[1];
     if (unit !== undefined) lines.add(`${kind === 'absent' ? 'not started at boot any more' : 'started at boot'}: ${unit}`);
     else if (script?.[1] === 'K' && kind !== 'absent') lines.add(`stopped at shutdown: ${script[2] ?? ''}`);
     else if (script) lines.add(`${script[1] === 'S' && kind !== 'absent' ? 'started at boot' : 'not started at boot any more'}: ${script[2] ?? ''}`);
-    else if (own !== undefined && kind === 'link' && to === '/dev/null') lines.add(`masked: ${own}`);
   }
   return [...lines];
 }

@@ -25,6 +25,8 @@ export interface HostFacts {
   /** Device, driver chain and type of the root file system: what must be there before it can be mounted. */
   root: { device: string; fstype: string; drivers: readonly string[]; uuid?: string; /** of the disk, its controller and buses */ modaliases?: readonly string[] };
   secureBoot: boolean;
+  /** keepalived.conf is one that a gateway of ours wrote. */
+  keepalivedConf?: 'ours';
   /** A BMC whose watchdog the running kernel can arm: it outlives a reboot. */
   bmcWatchdog?: boolean;
   /** Path by name of the programs that provisioning may use on the host. */

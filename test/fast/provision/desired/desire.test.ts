@@ -139,6 +139,25 @@ describe('devices', () => {
     expect(claims(desired).filter((id) => id.startsWith('offload'))).toEqual(['offload bond0.7 gro', 'offload bond0 gro', 'offload eth0 gro', 'offload bond0.7 tso', 'offload eth2 gro']);
     expect(text(desired, '/etc/build-kernel/offloads')).not.toContain('eth0');
   });
+  it('irqbalance of EL6 leaves interrupts alone, in the words of its old and its new edition', async () => {
+    const desired = await claimed({ tuning: { ...gateway().tuning, irq: { policy: 'spread', irqbalance: 'ban' } } }, { ...el6, programs: { ...el6.programs, irqbalance: '/usr/sbin/irqbalance' } });
+    const script = text(desired, '/etc/sysconfig/irqbalance').replace(/\$\(.*?\)/, '40 41 ');
+    expect(execFileSync('sh', ['-c', `IRQBALANCE_ARGS=--powerthresh=1; ${script}sh -c 'echo "$IRQBALANCE_BANNED_INTERRUPTS"'; echo "$IRQBALANCE_ARGS"`], { encoding: 'utf8' })).toBe('40 41 \n--powerthresh=1 --banirq=40 --banirq=41\n');
+  });
+  it('irqbalance does not run where it is off, whatever is done with interrupts; what it was told before goes', async () => {
+    const conf = '/etc/systemd/system/irqbalance.service.d/build-kernel.conf';
+    const with_ = async (policy: 'spread' | 'none', irqbalance: 'ban' | 'off' | 'keep'): Promise<Desired> => desire(gateway({ flavour: 'nat-snat', language: 'nat-snat', tuning: { ...gateway().tuning, irq: { policy, irqbalance } } }), { ...debian, programs: { ...debian.programs, irqbalance: '/usr/sbin/irqbalance' } }, nat);
+    for (const policy of ['spread', 'none'] as const) {
+      const off = await with_(policy, 'off');
+      expect(text(off, conf)).toContain('[Unit]');
+      expect(claims(off)).toContain('service irqbalance');
+    }
+    expect(text(await with_('spread', 'ban'), conf)).toBe('[Service]\nEnvironmentFile=/etc/build-kernel/irqbalance\n');
+    for (const kept of [await with_('spread', 'keep'), await with_('none', 'ban')]) {
+      expect(at(kept, conf)).toMatchObject({ kind: 'absent' });
+      expect(at(kept, '/etc/build-kernel/irqbalance')).toMatchObject({ kind: 'absent' });
+    }
+  });
   it('sizes of rings are claimed', async () => {
     const { effects } = await claimed({ tuning: { ...gateway().tuning, rings: { eth1: { rx: 'max', tx: 1024 } } } });
     const rings = effects.filter(({ id }) => id.startsWith('ring '));
@@ -194,7 +213,7 @@ describe('nat-snat on Debian 12', () => {
     expect(unit).toMatch(/^ExecReload=/m);
     expect(text(desired, '/etc/systemd/system/build-kernel-guard.service')).toMatch(/^Before=network-pre.target/m);
     for (const name of ['guard', 'gateway']) expect(at(desired, `/etc/systemd/system/multi-user.target.wants/build-kernel-${name}.service`)).toMatchObject({ kind: 'link' });
-    expect(at(desired, '/etc/systemd/system/irqbalance.service')).toMatchObject({ kind: 'link', to: '/dev/null' });
+    expect(text(desired, '/etc/systemd/system/irqbalance.service.d/build-kernel.conf')).toContain('ConditionPathExists=!/etc/build-kernel/gateway\n');
     expect(text(desired, '/etc/udev/rules.d/70-build-kernel.rules')).toContain('KERNEL=="eth1"');
   });
 
@@ -241,6 +260,17 @@ describe('a pair', () => {
     expect(JSON.stringify(desired.resources.filter((each) => each.kind !== 'file' || each.secret !== true))).not.toContain('s3cr3t');
   });
 
+  it('that is one no more has no keepalived, when it was a gateway’s', async () => {
+    for (const [facts, artifact, started, stop] of [[{ ...debian, keepalivedConf: 'ours' as const }, nat, ['/etc/systemd/system/multi-user.target.wants/keepalived.service'], 'systemctl stop keepalived.service'], [{ ...el6, keepalivedConf: 'ours' as const }, dsnat, ['2', '3', '4', '5'].map((level) => `/etc/rc.d/rc${level}.d/S21keepalived`), '/etc/rc.d/init.d/keepalived stop']] as const) {
+      const spec = artifact === nat ? gateway({ flavour: 'nat-snat', language: 'nat-snat' }) : gateway();
+      const alone = await desire(spec, facts, artifact);
+      for (const path of ['/etc/keepalived/keepalived.conf', ...started]) expect(at(alone, path)).toMatchObject({ kind: 'absent', part: 'keepalived' });
+      expect(alone.activate.indexOf(stop)).toBeGreaterThan(0);
+      expect(alone.activate.indexOf(stop)).toBeLessThan(alone.activate.lastIndexOf('build-kernel-gateway'));
+      expect(at(await desire(spec, { ...facts, keepalivedConf: undefined }, artifact), '/etc/keepalived/keepalived.conf')).toBeUndefined();
+      expect(text(await desire({ ...spec, ha: pair }, facts, artifact), '/etc/keepalived/keepalived.conf')).toMatch(/^# build-kernel: /);
+    }
+  });
   it('takes Debian’s own keepalived and its unit', async () => {
     const desired = await desire(gateway({ flavour: 'nat-snat', language: 'nat-snat', ha: pair }), debian, nat);
     expect(at(desired, '/etc/systemd/system/multi-user.target.wants/keepalived.service')).toMatchObject({ to: '/lib/systemd/system/keepalived.service' });

@@ -35,6 +35,7 @@ describe('facts of a folder', () => {
     write('/boot/vmlinuz-2.6.32-431.el6.x86_64', 'kernel');
     write('/bin/bash', ELF, 0o755);
     symlinkSync('bash', join(folder, 'bin/sh'));
+    write('/etc/keepalived/keepalived.conf', '# build-kernel: written from gateway.yaml\nglobal_defs {\n', 0o600);
     write('/sbin/dracut', '#!/bin/sh\n', 0o755);
     expect(await readFacts(folderTarget(folder))).toMatchObject({
       arch: 'x86_64',
@@ -45,6 +46,7 @@ describe('facts of a folder', () => {
       initramfsTool: 'dracut',
       kernels: ['2.6.32-431.el6.x86_64'],
       programs: { dracut: '/sbin/dracut' },
+      keepalivedConf: 'ours',
       offline: true,
     });
   });
