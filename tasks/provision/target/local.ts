@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { copyFile, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,9 +91,10 @@ export function localTarget(): Target {
 /**
  * A folder that is an image's root. Needs no root: files are then the user's, and an image maker sets owner 0:0.
  * @param folder absolute, with no slash at its end
- * @throws ExpectedError usage when it is no system's root
+ * @throws ExpectedError usage when it is this host's root, or no folder
  */
 export function folderTarget(folder: string): Target {
   if (folder === '/') throw new ExpectedError({ code: 'usage', what: 'The folder / is this host.', fix: 'Use --local.' });
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw new ExpectedError({ code: 'usage', what: `There is no folder ${folder}.`, fix: "Name an image's root folder: the one with etc, usr and boot in it." });
   return makeTarget(`folder ${folder}`, 'folder', folder);
 }

@@ -39,6 +39,12 @@ describe('provision of a folder', () => {
     expect(listRoot(root, [])).toEqual(before);
   });
 
+  it('knows a folder that is not there', async () => {
+    const { status, stdout, stderr } = await run('provision', 'gateway.yaml', '--folder', 'rot', '--plan');
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`There is no folder ${join(cwd, 'rot')}.`);
+  });
+
   it('asks, so a pipe without --yes is refused', async () => {
     const { status, stderr } = await run('provision', 'gateway.yaml', '--folder', root);
     expect(status).toBe(2);
