@@ -146,6 +146,9 @@ function family(context: Context, version: Version): Family {
       add(open, 'filter', 'FORWARD', forward(context, version));
       if (version === 4) add(open, 'mangle', 'POSTROUTING', postrouting(context));
       if (ownGuard(context)) add(closed, 'filter', 'FORWARD', pairs(gateway).map(({ inside, outside }) => ['-i', inside, '-o', outside, '-j', 'DROP']));
+    } else if (ownGuard(context) && gateway.snat.length > 0 && gateway.tuning.sysctls['net.ipv6.conf.all.forwarding'] === '1') {
+      // IPv6 is only forwarded here: addresses of the world pass, those that are nobody's outside do not.
+      add(open, 'filter', 'FORWARD', pairs(gateway).flatMap(({ inside, outside }) => PRIVATE[6].map((from) => ['-i', inside, '-o', outside, '-s', from, '-j', 'DROP'])));
     }
   }
   return { option: version === 4 ? '-4' : '-6', name, open, closed };

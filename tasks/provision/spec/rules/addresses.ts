@@ -1,5 +1,6 @@
 import { contains, familyOf, formatAddress, formatNetwork, overlap, parseCidr, sizeOf, type Address } from '../../../lib/net/address.js';
 import type { LanguageName } from '../../../lib/gateway/languages.js';
+import { plain } from '../resolve/pools.js';
 import type { Rule } from './index.js';
 import { everyOwnAddress, gatewaysOf, localRanges, nextHops, ownAddresses, poolRanges, rulePool, serviceAddresses, virtualAddresses, type OwnAddress } from './situation.js';
 
@@ -139,10 +140,10 @@ export const checkServiceAddresses: Rule = (file, { flavour }, { errors, warning
     const there = new Set<string>();
     servers.forEach(({ address, port }, at) => {
       const path = ['services', index, 'servers', at, 'address'];
-      const key = `${address} ${String(port ?? 0)}`;
+      const key = `${plain(address)} ${String(port ?? 0)}`;
       if (there.has(key)) errors.push({ path, message: 'is a real server of this service already' });
       there.add(key);
-      if (own.some((each) => each.text.split('/')[0] === address)) errors.push({ path, message: "is the gateway's own address" });
+      if (own.some((each) => formatAddress(addressOf(each)) === plain(address))) errors.push({ path, message: "is the gateway's own address" });
       if (address.includes(':') !== (file.services[index]?.address.includes(':') ?? false)) errors.push({ path, message: 'is of another family than the service' });
     });
   });

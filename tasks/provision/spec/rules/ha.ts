@@ -102,7 +102,7 @@ export const checkAccess: Rule = (file, context, { errors, warnings }) => {
     } else {
       const use = usedBy(management);
       if (use !== undefined && (whole || use !== 'in a pool')) errors.push({ path, message: `${management} is ${use}: ssh would be cut off` });
-      const known = addresses.some(({ text }) => text.split('/')[0] === management);
+      const known = addresses.some(({ value }) => formatAddress({ family: value.family, value: value.address }) === management);
       if (!known && own.length > 0 && file.interfaces.every(({ device }) => addresses.some((each) => each.device === device))) errors.push({ path, message: `${management} is no address of ${host ?? 'the host'}` });
     }
     const ssh = values?.ssh;

@@ -122,6 +122,12 @@ describe('the host’s own firewall', () => {
     expect(rulesOf(byNetfilter, 'ip6tables.closed')).toEqual(['-A BK-FORWARD -i eth0 -o eth1 -j DROP']);
     expect(text(byNetfilter, '/etc/build-kernel/hooks')).toContain('-6 filter FORWARD BK-FORWARD\n');
   });
+  it('stops private IPv6 addresses that are only forwarded', async () => {
+    const facts = { ...el6, programs: { ...el6.programs, ip6tables: '/sbin/ip6tables' } };
+    const tuning = { ...gateway().tuning, sysctls: { ...gateway().tuning.sysctls, 'net.ipv6.conf.all.forwarding': '1' } };
+    expect(rulesOf(await desire(gateway({ tuning }), facts, dsnat), 'ip6tables')).toEqual(['-A BK-FORWARD -i eth0 -o eth1 -s fc00::/7 -j DROP']);
+    for (const change of [{}, { tuning, access: { ports: [22], leakGuard: false } }]) expect(at(await desire(gateway(change), facts, dsnat), '/etc/build-kernel/ip6tables')).toMatchObject({ kind: 'absent' });
+  });
   it('is asked for where marks select: without iptables no rule would ever fit', async () => {
     const bare = await openArtifact(await fakeArtifact(join(dir, 'bare'), 'nat-snat', CURRENT, 'modules', natModules, { 'sbin/ipvsadm': { text: '#!/bin/sh\n', mode: 0o755 } }), join(dir, 'four'));
     const marked = gateway({ flavour: 'nat-snat', language: 'nat-snat', snat: [{ from: '192.168.40.0/24', pool: ['203.0.113.100'] }] });

@@ -221,6 +221,10 @@ describe('IPv6', () => {
     expect(await forwards(pair((text) => text.replace('id: 51, addresses: [192.168.40.1/24]', 'id: 51, addresses: [192.168.40.1/24, "fd00:0:0:40::1/64"]')))).toBe(true);
     expect(await forwards(pair((text) => `${text}services: [{mode: nat, address: "2001:db8::20", port: 80, servers: [{address: "fd00::9"}]}]\n`))).toBe(true);
   });
+  it('is the same address however it is written', async () => {
+    const text = `${dual('[203.0.113.254, "2001:db8::fe"]').replace('"2001:db8::2/64"', '"2001:DB8:0::2/64"')}access: {management: "2001:db8::2"}\nservices: [{mode: nat, address: "2001:db8::20", port: 80, servers: [{address: "2001:db8:0:0::2"}]}]\n`;
+    expect(await refusal(text)).toEqual([expect.stringMatching(/services\.0\.servers\.0\.address: is the gateway's own address$/)]);
+  });
   it('has one form for each address', async () => {
     const gateway = (await load(pair((text) => text.replace('id: 51, addresses: [192.168.40.1/24]', 'id: 51, addresses: [192.168.40.1/24, "FD00:0:0:40::1/64"]')))).gateway('gw1');
     expect(gateway.ha?.instances[0]?.addresses).toEqual(['192.168.40.1/24', 'fd00:0:0:40::1/64']);
