@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { ExpectedError } from '../../../../tasks/lib/errors.js';
+import { awayReport } from '../../../../tasks/provision/checks/command.js';
 import { renderJunit, renderTable, renderTap, toDocument, writeReports } from '../../../../tasks/provision/checks/report.js';
 import type { CheckResult, HostReport } from '../../../../tasks/provision/checks/types.js';
 import { all, parseMarkup } from '../../verify/support/wellformed.js';
@@ -55,6 +57,15 @@ it('TAP counts what differs as not ok, and nothing seen breaks its lines', () =>
 it('JUnit is well-formed and counts', () => {
   const suite = all(parseMarkup(renderJunit([report])), 'testsuite')[0];
   expect(suite?.attributes).toMatchObject({ name: 'gw1', tests: '4', failures: '1', errors: '1', skipped: '1' });
+});
+
+it('a host that cannot be looked at is reported beside the others', () => {
+  const away = awayReport('gw2', 'nat-snat', new ExpectedError({ code: 'network', what: 'gw2 does not answer.', why: 'ssh: no route' }));
+  const shown = renderTable([{ ...report, checks: [] }, away]);
+  expect(shown).toContain('gw2 does not answer.');
+  expect(toDocument([away])).toMatchObject({ hosts: [{ host: 'gw2', ok: false }] });
+  expect(renderTap([away])).toContain('not ok 1 - host');
+  expect(() => awayReport('gw2', 'nat-snat', new Error('a bug'))).toThrow('a bug');
 });
 
 it('JSON says per host whether all holds', () => {
