@@ -62,6 +62,12 @@ addresses_prune() { # [all]
     drain_watch
 }
 
+# A public address of IPv6 is deprecated, as keepalived makes it: who names it uses it, the host itself sends by its own.
+address_add() { # ADDRESS DEVICE
+    case $1 in *:*/128) ip addr add "$1" dev "$2" preferred_lft 0 2>/dev/null && return 0 ;; esac
+    ip addr add "$1" dev "$2"
+}
+
 addresses_start() {
     addresses_prune
     while read -r address device; do
@@ -69,7 +75,7 @@ addresses_start() {
             remember addresses "$address $device" =
             continue
         fi
-        if ip addr add "$address" dev "$device"; then remember addresses "$address $device" "$device"; else fault "$device does not take the address $address"; fi
+        if address_add "$address" "$device"; then remember addresses "$address $device" "$device"; else fault "$device does not take the address $address"; fi
     done <"$CONF/addresses"
 }
 

@@ -224,6 +224,15 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     expect(await drift()).toEqual([]);
   });
 
+  it('public addresses of IPv6 are none that the host itself sends by', async () => {
+    await render({ snat: snat(['203.0.113.102']), interfaces: spec().interfaces.map((each) => (each.role === 'outside' ? { ...each, addresses: [...each.addresses, '2001:db8::ffff:2/64', '2001:db8::1/128'] } : each)) });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+    expect(await lab.must('ip -n gw -6 -o addr show dev eth1')).toMatch(/2001:db8::1\/128 .*deprecated/);
+    expect(await lab.must('sleep 2; ip -n gw -6 route get 2001:db8::9')).toContain('src 2001:db8::ffff:2');
+    await render({ snat: snat(['203.0.113.102']) });
+    expect(await run('reload')).toMatchObject({ status: 0, text: '' });
+  });
+
   it('a bridge’s ports have its GRO', async () => {
     await lab.must('ip -n gw link add p7 type veth peer name q7; ip -n gw link add br7 type bridge; ip -n gw link set p7 master br7; ip netns exec gw ethtool -K p7 gro on');
     const { interfaces, tuning } = spec();

@@ -85,6 +85,12 @@ describe.each(['dash', 'busybox sh'])('set-irq-affinity in %s', (shell) => {
     expect(affinity(60, 61, 62)).toEqual(['80000000', '00000001,00000000', '00000002,00000000']);
   });
 
+  it('knows numbers with zeros before them', () => {
+    machine({ cpus: '0-9', irqs: { 40: 'eth0-rx-08', 41: 'eth0-rx-00' }, devices: [{ device: 'eth0' }] });
+    expect(run(shell)).toEqual({ status: 0, text: '' });
+    expect(affinity(40, 41)).toEqual(['00000100', '00000001']);
+  });
+
   it('takes the interrupts of the PCI function where no name tells', () => {
     machine({ cpus: '0-3', irqs: { 9: 'acpi' }, devices: [{ device: 'eth0', msi: [70, 71] }] });
     expect(run(shell)).toEqual({ status: 0, text: '' });
