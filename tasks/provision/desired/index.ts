@@ -17,7 +17,7 @@ import { tuning } from './tuning.js';
 function interrupts(context: Context): string[] {
   const { gateway } = context;
   return [
-    ...(context.artifact.manifest.build === 'modules' ? ['ip_vs is loaded anew if another one is loaded: connections of IPVS are lost.'] : []),
+    ...(context.artifact.manifest.build === 'modules' || gateway.tuning.ipvsTableBits !== undefined ? ['ip_vs is loaded anew if another one is loaded, or one with a table of another size: connections of IPVS are lost.'] : []),
     ...(gateway.snat.length > 0 ? ['Nothing passes from inside to outside from the first start until the rules are in place, about a second.'] : []),
     ...(gateway.ha ? ['Addresses of VRRP move to this host when it has the highest priority.'] : []),
     ...(gateway.snat.length > 0 && gateway.access.leakGuard && !guarded(context) ? ['There is no iptables on the host: what the kernel does not translate can leave with its inside source.'] : []),

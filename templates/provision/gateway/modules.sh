@@ -26,8 +26,9 @@ stale_ip_vs() {
     return 1
 }
 
-# All connections of IPVS are lost with it.
+# All connections of IPVS are lost with it, and what keepalived has made of it: who starts keepalived looks for the mark.
 unload_ip_vs() {
+    : >"$STATE/ip_vs.anew"
     [ -e /proc/sys/net/ipv4/vs/snat_guard ] && echo 0 >/proc/sys/net/ipv4/vs/snat_guard
     if command -v ipvsadm >/dev/null 2>&1; then ipvsadm -C 2>/dev/null; fi
     for module in /sys/module/ip_vs_*; do

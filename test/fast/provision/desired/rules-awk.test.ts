@@ -135,4 +135,16 @@ describe.each(['dash', 'busybox sh'])('modules.sh under %s', (shell) => {
     expect(readFileSync(hashsize, 'utf8')).toBe('16384\n');
     expect(start('65536', 'none')).toMatch(/does not tell the buckets of conntrack\n1$/);
   });
+
+  it('says when ip_vs was loaded anew, and keepalived is then started anew', () => {
+    const [program = '', ...rest] = shell.split(' ');
+    const state = mkdtempSync(join(dir, 'anew-'));
+    const sh = (script: string): string => execFileSync(program, [...rest, '-c', script], { encoding: 'utf8' });
+    const activate = render('activate.eta', { systemd: true, keepalived: true, rcFolder: '/etc' }).replaceAll('/var/run/build-kernel', state);
+    const activated = (): string[] => sh(`systemctl() { printf '%s\\n' "$*"; }; udevadm() { :; }; ${activate}`).split('\n').filter((line) => line.includes('keepalived'));
+    expect(activated()).toEqual(['reload-or-restart keepalived.service']);
+    sh(`BUILD_KERNEL_STATE=${state}; . ${join(AWK, '..')}/common.sh; . ${join(AWK, '..')}/modules.sh; rmmod() { :; }; ipvsadm() { :; }; unload_ip_vs`);
+    expect(activated()).toEqual(['restart keepalived.service']);
+    expect(activated()).toEqual(['reload-or-restart keepalived.service']);
+  });
 });
