@@ -44,6 +44,9 @@ export const isCatchAll = ({ from, to }: SnatRule): boolean => isEverything(from
 /** Rules with the marks that select for them: 1 for the first, and so on; a catch-all has none. @throws CannotSay */
 export function natSnatRules(spec: GatewaySpec): { rule: SnatRule; mark?: number }[] {
   onlyKnows('nat-snat', spec.snat, ['from', 'to', 'pool', 'persistent', 'persistSeconds'], ['rr', 'sh']);
+  // net.ipv4.vs.snat_persist is one for both families.
+  const sticky = new Set(spec.snat.filter(isCatchAll).map(({ persistent }) => persistent === true));
+  if (sticky.size > 1) throw new CannotSay('nat-snat', 'persistence for everything of one family only');
   const seen = new Set<boolean>();
   let mark = 0;
   return spec.snat.map((rule) => {

@@ -151,6 +151,7 @@ describe('flavours', () => {
     ['IPv6 for lvs-snat-v2', small('', 'lvs-snat-v2').replace('203.0.113.100-203.0.113.103', '"2001:db8::100"'), /SNAT of IPv6; flavours that can: distro-snat, nat-snat, nat-snat-full$/],
     ['IPv6 for iptables of 2.6.32', small('', 'iptables-snat').replace('203.0.113.100-203.0.113.103', '"2001:db8::100"'), /it translates no IPv6; flavours that can: distro-snat, nat-snat, nat-snat-full$/],
     ['another next hop for nat-snat', small().replace('pool: public', 'pool: public, new_gw: 203.0.113.250'), /new_gw 203\.0\.113\.250; flavours that can: lvs-snat-v2, lvs-snat-v2-tree$/],
+    ['persistence of one family for nat-snat', small().replace('  - {pool: public}', '  - {pool: public, persistence: true}\n  - {pool: ["2001:db8::100"]}'), /snat: nat-snat cannot: nat-snat cannot say: persistence for everything of one family only/],
     ['gaps for lvs-snat-v2', small('', 'lvs-snat-v2').replace('[203.0.113.100-203.0.113.103]', '[203.0.113.100, 203.0.113.102]'), /a pool with gaps \(203\.0\.113\.100, 203\.0\.113\.102\).*; flavours that can: /],
     ['zones by keepalived for lvs-snat-279', small('rules_by: keepalived\n', 'lvs-snat-279'), /zones \(its author left keepalived as it was\); rules_by: script can/],
     ['redirects without the add-on', small('redirects: [{from: 192.168.40.0/24, next_hop: 203.0.113.250}]\n', 'dsnat-279'), /redirects: needs the add-on: with: \[chroute\]/],
