@@ -1,4 +1,6 @@
 import { ExpectedError, type ErrorCode } from '../../lib/errors.js';
+import { shellQuote } from '../../lib/exec.js';
+import type { SshAccess } from '../types.js';
 
 /** What ssh says when a connection fails, and what helps. Its messages are in English whatever the locale. */
 
@@ -6,7 +8,8 @@ interface Cause {
   pattern: RegExp;
   code: ErrorCode;
   what: (host: string) => string;
-  fix: (host: string) => string;
+  /** @param byHand the command line of ssh; @param key what known_hosts has the host's key under */
+  fix: (byHand: string, key: string) => string;
 }
 
 const CAUSES: readonly Cause[] = [
@@ -14,13 +17,13 @@ const CAUSES: readonly Cause[] = [
     pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed/i,
     code: 'trust',
     what: (host) => `The host key of ${host} is not the one that was seen before: it is another machine, or somebody is in between.`,
-    fix: (host) => `When the host was installed anew, compare the fingerprint on its console, then remove the old key: ssh-keygen -R ${host}`,
+    fix: (_byHand, key) => `When the host was installed anew, compare the fingerprint on its console, then remove the old key: ssh-keygen -R ${key}`,
   },
   {
     pattern: /Host key verification failed|No \S+ host key is known/,
     code: 'trust',
     what: (host) => `The host key of ${host} is not known here.`,
-    fix: (host) => `Connect once by hand and compare the fingerprint: ssh ${host}. In CI put the key into known_hosts.`,
+    fix: (byHand) => `Connect once by hand and compare the fingerprint: ${byHand}. In CI put the key into known_hosts.`,
   },
   {
     pattern: /no matching (host key type|key exchange method|cipher|MAC) found/i,
@@ -38,7 +41,7 @@ const CAUSES: readonly Cause[] = [
     pattern: /Permission denied|Too many authentication failures|No supported authentication methods/,
     code: 'environment',
     what: (host) => `${host} does not let us in.`,
-    fix: (host) => `Try ssh ${host} by hand. Keys come from your ssh agent, your ssh configuration or --identity; the user from the same or from gateway.yaml.`,
+    fix: (byHand) => `Try by hand: ${byHand}. Keys come from your ssh agent, your ssh configuration or --identity; the user from the same or from gateway.yaml.`,
   },
   {
     pattern: /Bad configuration option|Can't open user config file|terminating, \d+ bad configuration/,
@@ -66,13 +69,24 @@ const CAUSES: readonly Cause[] = [
   },
 ];
 
+/** What known_hosts calls it: no user, and with another port in brackets. */
+function keyName({ destination, port }: Pick<SshAccess, 'destination' | 'port'>): string {
+  const host = destination.replace(/^.*@/, '');
+  return port === undefined || port === 22 ? shellQuote([host]) : shellQuote([`[${host}]:${String(port)}`]);
+}
+
+function byHand({ destination, port, config, identity }: SshAccess): string {
+  return shellQuote(['ssh', ...(config === undefined ? [] : ['-F', config]), ...(port === undefined ? [] : ['-p', String(port)]), ...(identity === undefined ? [] : ['-i', identity]), destination]);
+}
+
 /**
  * @param started something was being done on the host when the connection broke
  */
-export function sshFailure(host: string, stderr: string, started: boolean): ExpectedError {
+export function sshFailure(access: SshAccess, stderr: string, started: boolean): ExpectedError {
+  const host = access.destination;
   const why = stderr.trim().split('\n').slice(-8).join('\n');
   const cause = CAUSES.find(({ pattern }) => pattern.test(stderr));
-  if (cause && !started) return new ExpectedError({ code: cause.code, what: cause.what(host), why, fix: cause.fix(host) });
+  if (cause && !started) return new ExpectedError({ code: cause.code, what: cause.what(host), why, fix: cause.fix(byHand(access), keyName(access)) });
   return new ExpectedError({
     code: 'network',
     what: started ? `The connection to ${host} broke in the middle of a step.` : `No connection to ${host}.`,

@@ -74,7 +74,7 @@ export class SshTarget implements Target {
     ended.then(over, over);
     for (;;) {
       checkInterrupted();
-      if (!master.alive) throw sshFailure(this.host, (await ended).stderr, false);
+      if (!master.alive) throw sshFailure(this.settings, (await ended).stderr, false);
       if (await stat(socket).then(() => true, () => false)) {
         const { exitCode } = await run(['ssh', ...sshOptions(this.settings, socket, false), '-O', 'check', '--', this.host], { ok: ANY_STATUS });
         if (exitCode === 0) return master;
@@ -124,7 +124,7 @@ export class SshTarget implements Target {
       ...(options?.stdoutFile === undefined ? {} : { stdoutFile: options.stdoutFile }),
       fail: { code: 'network', what: `${this.host} did not finish a step in time.`, fix: 'Run the same command again: it goes on from what the host has.' },
     });
-    if (result.exitCode === SSH_FAILED && !this.master?.alive) throw sshFailure(this.host, result.stderr, true);
+    if (result.exitCode === SSH_FAILED && !this.master?.alive) throw sshFailure(this.settings, result.stderr, true);
     return result;
   }
 
@@ -136,7 +136,7 @@ export class SshTarget implements Target {
       const stdoutFile = join(scratch, 'out');
       const { stderr } = await this.session(`${this.master?.asRoot ?? ''}sh -s`, text, { ...options, stdoutFile });
       const reply = unwrap(await readFile(stdoutFile), mark);
-      if (!reply) throw sshFailure(this.host, stderr, true);
+      if (!reply) throw sshFailure(this.settings, stderr, true);
       return { ...reply, stderr };
     } finally {
       await remove(scratch);
@@ -157,7 +157,7 @@ export class SshTarget implements Target {
     const { exitCode, stderr } = await this.session(`${this.master?.asRoot ?? ''}sh -c ${quote(inner)}`, Buffer.isBuffer(data) ? data : data, undefined);
     if (exitCode === 0) return;
     // The end of the master may be noticed after that of its session.
-    if (exitCode === SSH_FAILED || !this.master?.alive) throw sshFailure(this.host, stderr, true);
+    if (exitCode === SSH_FAILED || !this.master?.alive) throw sshFailure(this.settings, stderr, true);
     throw new ExpectedError({
       code: /No space left/.test(stderr) ? 'space' : 'provision',
       what: `${place} could not be written on ${this.host}.`,
