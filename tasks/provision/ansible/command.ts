@@ -9,7 +9,7 @@ import { runStages } from '../../lib/ui/stages.js';
 import { prepare } from '../commands/prepare.js';
 import { isDone, planDocument, showPlan } from '../plan/index.js';
 import { refuseUnfit } from '../preflight/index.js';
-import { writeBundle } from '../run/index.js';
+import { ownRun, writeBundle } from '../run/index.js';
 import { loadSpec, type LoadedSpec } from '../spec/load.js';
 import { chooseHosts, openHost } from '../target/open.js';
 import { inOrder } from './inventory.js';
@@ -82,7 +82,8 @@ async function planHost(spec: LoadedSpec, host: string, artifact: ArtifactTree, 
   const gateway = spec.gateway(host);
   const target = openHost(spec, host, { local: false });
   try {
-    const { plan, desired, boot, findings } = await prepare(target, gateway, artifact, [], say, scratch);
+    const { plan: made, desired, boot, findings } = await prepare(target, gateway, artifact, [], say, scratch);
+    const plan = await ownRun(target, made);
     if (!isDone(plan)) refuseUnfit(host, findings);
     const { stdout } = await target.sh('printf "%s" "${SUDO_USER:-}"');
     const bundle =

@@ -1,7 +1,6 @@
 import { stringify } from 'yaml';
 import { shellQuote } from '../../lib/exec.js';
 import { socketWord } from '../checks/connections.js';
-import { runName } from '../run/index.js';
 import { OLD_ALGORITHMS } from '../target/ssh-options.js';
 import type { SshAccess } from '../types.js';
 import type { PlannedHost } from './types.js';
@@ -31,7 +30,7 @@ function hostVariables({ gateway, ssh, become, bundle, plan }: PlannedHost): Rec
   return {
     ...connection(ssh),
     ...(become ? { ansible_become: true, ansible_become_method: 'sudo' } : {}),
-    build_kernel_run: bundle ? runName(plan) : '',
+    build_kernel_run: bundle ? bundle.id : '',
     build_kernel_reboot: plan.reboot,
     build_kernel_ssh: ['ssh', ...sshArguments(ssh), ...(ssh.port === undefined ? [] : ['-p', String(ssh.port)]), ...(ssh.identity === undefined ? [] : ['-i', ssh.identity]), '--', ssh.destination],
     ...(probe && snat.length > 0

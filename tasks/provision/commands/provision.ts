@@ -10,7 +10,7 @@ import { runStages, type StageProgress } from '../../lib/ui/stages.js';
 import { confirmChecks, isDrift, probeClientAway, type CheckResult } from '../checks/index.js';
 import { isDone, planDocument, showPlan } from '../plan/index.js';
 import { refuseUnfit } from '../preflight/index.js';
-import { carryOut, settleTrial, status as engineStatus, takeBack, writeBundle } from '../run/index.js';
+import { carryOut, ownRun, settleTrial, status as engineStatus, takeBack, writeBundle } from '../run/index.js';
 import { loadSpec } from '../spec/load.js';
 import type { Gateway, Target } from '../types.js';
 import { chooseHost, openTarget } from './open.js';
@@ -76,9 +76,9 @@ async function work(session: Session): Promise<void> {
         pending = await onItsWay(target);
         const away = target.kind === 'folder' ? undefined : await probeClientAway(gateway);
         if (away !== undefined) warnings.push(`The probe's client cannot be asked now: ${away} Unless that is mended by the time of the checks, nothing is kept.`);
-        prepared = await prepare(target, gateway, artifact!, warnings, (text) => {
+        prepared = await look(session, artifact!, warnings, (text) => {
           p.progress(text);
-        }, scratch);
+        });
       },
     ],
   ]);
@@ -96,7 +96,7 @@ async function work(session: Session): Promise<void> {
       const checks = await checkAndKeep(session, now, going.id, going.journal.reboot);
       return finish(session, now, 'provisioned', { run: going.id, checks });
     }
-    await stages(session, [[`look at ${name} again`, async (p) => (now = await prepare(target, gateway, artifact!, warnings, (text) => { p.progress(text); }, scratch))]]);
+    await stages(session, [[`look at ${name} again`, async (p) => (now = await look(session, artifact!, warnings, (text) => { p.progress(text); }))]]);
   }
   if (!isDone(now.plan) || now.findings.some(({ level }) => level === 'error')) {
     io.print(showPlan(now.plan));
@@ -117,6 +117,12 @@ async function work(session: Session): Promise<void> {
   }
   const checks = await change(session, now);
   return finish(session, now, 'provisioned', { run: now.plan.id, checks });
+}
+
+/** What the host is and its plan, with a run of its own. */
+async function look({ gateway, target, scratch }: Session, artifact: ArtifactTree, warnings: readonly string[], say: (text: string) => void): Promise<Prepared> {
+  const prepared = await prepare(target, gateway, artifact, warnings, say, scratch);
+  return { ...prepared, plan: await ownRun(target, prepared.plan) };
 }
 
 /** Uploads, applies and tries a plan; keeps it when its checks hold. */

@@ -26,17 +26,13 @@ export interface BundleInput {
 }
 
 export interface Bundle {
+  /** Name of its run on the host: the plan's. */
   id: string;
   /** Folder on this machine with the files, mode 0700. */
   folder: string;
   files: readonly { name: string; sha256: string; size: number }[];
   operations: readonly Operation[];
   reboot: boolean;
-}
-
-/** Name of a plan's run on the host. */
-export function runName(plan: Pick<Plan, 'id'>): string {
-  return plan.id.slice(0, 16);
 }
 
 interface Placed {
@@ -159,5 +155,5 @@ export async function writeBundle(input: BundleInput, folder: string): Promise<B
   const parts = files.map(({ name, sha256: digest }) => `${digest}  ${name}\n`).join('');
   await writeFile(join(folder, 'parts'), parts, { mode: 0o600, flag: 'wx' });
   files.push({ name: 'parts', sha256: sha256(parts), size: Buffer.byteLength(parts) });
-  return { id: runName(input.plan), folder, files, operations, reboot: input.plan.reboot };
+  return { id: input.plan.id, folder, files, operations, reboot: input.plan.reboot };
 }

@@ -25,7 +25,7 @@ export interface Change {
 
 export interface Plan {
   host: string;
-  /** Identity of this plan: digest of all changes and effects. Same plan, same id. */
+  /** Identity of this plan and name of its run: digest of all changes and effects; a number behind when that run is over. */
   id: string;
   changes: readonly Change[];
   /** Effects that do not hold now, with what is seen. */

@@ -78,6 +78,20 @@ describe('provision of a folder', () => {
     expect(json, stdout).toMatchObject({ outcome: 'provisioned', changes: [{ path: '/etc/build-kernel/addresses', action: 'change' }] });
   });
 
+  it('mends what is changed by hand a second time in the same way', async () => {
+    const ids = new Set<string>();
+    for (let time = 0; time < 3; time += 1) {
+      writeFileSync(join(root, 'etc/build-kernel/links'), 'rubbish\n');
+      const { json } = await run('provision', 'gateway.yaml', '--folder', root, '--yes', '--json');
+      expect(json).toMatchObject({ outcome: 'provisioned', changes: [{ path: '/etc/build-kernel/links' }] });
+      expect(readFileSync(join(root, 'etc/build-kernel/links'), 'utf8')).toBe('eth0 -\neth1 -\n');
+      ids.add(String((json as { id: unknown }).id));
+    }
+    expect(ids.size).toBe(3);
+    for (let time = 0; time < 3; time += 1) expect((await run('rollback', '--folder', root, '--yes', '--json')).json).toMatchObject({ outcome: 'taken back', changes: [{ path: '/etc/build-kernel/links' }] });
+    writeFileSync(join(root, 'etc/build-kernel/links'), 'eth0 -\neth1 -\n');
+  });
+
   it('rolls back run by run until nothing is left to take back, byte by byte', async () => {
     expect((await run('rollback', '--folder', root, '--yes', '--json')).json).toMatchObject({ outcome: 'taken back', changes: [{ path: '/etc/build-kernel/addresses' }] });
     expect(readFileSync(join(root, 'etc/build-kernel/addresses'), 'utf8')).toBe('something else\n');
