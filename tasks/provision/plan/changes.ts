@@ -72,7 +72,8 @@ async function changeOf(target: Target, group: readonly Resource[], state: PathS
       return { ...base, kind: 'link', action, to: first.to, after: `link ${first.to}` };
     case 'file': {
       const after = typeof first.content === 'string' ? sha256(first.content) : first.content.sha256;
-      if (state.kind === 'file' && state.sha256 === after && state.mode === first.mode) return undefined;
+      // In an image's root folder the files are whoever's it is.
+      if (state.kind === 'file' && state.sha256 === after && state.mode === first.mode && (state.uid === 0 || target.root !== '')) return undefined;
       const was = first.secret || typeof first.content !== 'string' ? {} : await textBefore(target, first.path, state);
       return { ...base, kind: 'file', action, mode: first.mode, content: first.content, after, ...was, ...(first.secret ? { secret: true } : {}), ...(first.trial === undefined ? {} : { trial: first.trial }) };
     }

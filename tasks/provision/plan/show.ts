@@ -98,7 +98,7 @@ export function diffOf(change: Change, whole = false): string[] {
     const lines = change.content.replace(/\n$/, '').split('\n').map((line) => `+${line}`);
     return whole || lines.length <= NEW_LINES + 10 ? lines : [...lines.slice(0, NEW_LINES), `… ${plural(lines.length - NEW_LINES, 'more line')} (--json shows all)`];
   }
-  if (change.was === change.content) return ['(only the mode changes)'];
+  if (change.was === change.content) return ['(only mode or owner change)'];
   return structuredPatch(change.path, change.path, change.was ?? '', change.content, undefined, undefined, { context: 3 }).hunks.flatMap((hunk) => [
     `@@ -${String(hunk.oldStart)},${String(hunk.oldLines)} +${String(hunk.newStart)},${String(hunk.newLines)} @@`,
     ...hunk.lines,

@@ -5,7 +5,7 @@ import type { Target } from '../types.js';
 
 export type PathState =
   | { kind: 'absent' }
-  | { kind: 'file'; sha256: string; /** Permission bits. */ mode: number; /** Bytes. */ size: number }
+  | { kind: 'file'; sha256: string; /** Permission bits. */ mode: number; /** Owner. */ uid: number; /** Bytes. */ size: number }
   | { kind: 'link'; to: string }
   | { kind: 'folder' | 'other' };
 
@@ -22,7 +22,7 @@ done
 echo digests
 files | xargs -0 -n 100 sha256sum || [ -z "$(files | head -c 1 | tr '\\0' x)" ] || exit 9
 echo modes
-files | xargs -0 -n 100 stat -c '%a %s %n' || [ -z "$(files | head -c 1 | tr '\\0' x)" ] || exit 9
+files | xargs -0 -n 100 stat -c '%a %u %s %n' || [ -z "$(files | head -c 1 | tr '\\0' x)" ] || exit 9
 echo end
 `;
 
@@ -58,10 +58,10 @@ export async function readState(target: Target, paths: readonly string[]): Promi
     if (match) digests.set(match[2]!.slice(target.root.length), match[1]!);
   }
   for (const line of lines.slice(modesAt + 1, -1)) {
-    const match = /^([0-7]+) (\d+) (.*)$/.exec(line);
-    const path = match?.[3]?.slice(target.root.length);
+    const match = /^([0-7]+) (\d+) (\d+) (.*)$/.exec(line);
+    const path = match?.[4]?.slice(target.root.length);
     const sha256 = path === undefined ? undefined : digests.get(path);
-    if (match && path !== undefined && sha256 !== undefined && states.has(path)) states.set(path, { kind: 'file', sha256, mode: Number.parseInt(match[1]!, 8), size: Number(match[2]) });
+    if (match && path !== undefined && sha256 !== undefined && states.has(path)) states.set(path, { kind: 'file', sha256, mode: Number.parseInt(match[1]!, 8), uid: Number(match[2]), size: Number(match[3]) });
   }
   return states;
 }

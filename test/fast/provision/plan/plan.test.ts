@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { isDone, makePlan } from '../../../../tasks/provision/plan/index.js';
 import { diffOf, planDocument, showPlan } from '../../../../tasks/provision/plan/show.js';
 import { readState } from '../../../../tasks/provision/plan/state.js';
 import { folderTarget } from '../../../../tasks/provision/target/index.js';
+import { folderTarget as hostTarget } from '../checks/local.js';
 import type { Desired, HostFacts, Resource, Target } from '../../../../tasks/provision/types.js';
 
 let folder: string;
@@ -54,7 +55,7 @@ describe('the state of paths', () => {
     const paths = Array.from({ length: 3000 }, (_, index) => `/lib/modules/5.0 x/it's ${String(index)}.ko`);
     for (const path of paths.slice(0, 2500)) write(path, path, 0o640);
     const states = await readState(target, paths);
-    expect(states.get(paths[7]!)).toEqual({ kind: 'file', sha256: sha256(paths[7]!), mode: 0o640, size: paths[7]!.length });
+    expect(states.get(paths[7]!)).toEqual({ kind: 'file', sha256: sha256(paths[7]!), mode: 0o640, uid: process.getuid?.(), size: paths[7]!.length });
     expect([...states.values()].filter(({ kind }) => kind === 'file')).toHaveLength(2500);
     expect([...states.values()].filter(({ kind }) => kind === 'absent')).toHaveLength(500);
   });
@@ -124,6 +125,16 @@ describe('a plan', () => {
       ['/wrong', 'change', 'link', 'link a', 'link b'],
     ]);
     expect(diffOf(changes[0]!)).toEqual(['@@ -1,2 +1,2 @@', ' one', '-two', '+TWO']);
+  });
+
+  it('gives a file back to root, on a host', async () => {
+    write('/owned', 'x');
+    if (process.getuid?.() === 0) chownSync(join(folder, 'owned'), 1, 1);
+    expect((await findChanges(hostTarget(''), [file(join(folder, 'owned'), 'x')])).map(({ before, after }) => [before, after])).toEqual([[sha256('x'), sha256('x')]]);
+    expect(await findChanges(target, [file('/owned', 'x')])).toEqual([]);
+    if (process.getuid?.() !== 0) return;
+    chownSync(join(folder, 'owned'), 0, 0);
+    expect(await findChanges(hostTarget(''), [file(join(folder, 'owned'), 'x')])).toEqual([]);
   });
 
   it('puts two blocks into one file, behind the link that leads to it', async () => {
