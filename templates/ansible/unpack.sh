@@ -21,11 +21,10 @@ state=
 [ ! -f state ] || read -r state <state
 case $state in
   reverted | staged | '')
-    rm -rf state foreign ./*.tmp ./*.new
     pieces
     sha256sum -c parts >/dev/null || { echo 'the bundle did not arrive whole' >&2; exit 1; }
-    state=staged
-    printf 'staged\n' >state
+    WHO=ansible sh ../../engine stage "$id" >&2 || exit 1
+    read -r state <state
     sync
     ;;
   *) piece_of_engine ;;

@@ -76,7 +76,7 @@ function failure(target: Target, command: string, exitCode: number, said: string
   }
 }
 
-export type EngineCommand = 'apply' | 'activate' | 'trial' | 'confirm' | 'revert';
+export type EngineCommand = 'stage' | 'apply' | 'activate' | 'trial' | 'confirm' | 'revert';
 
 /**
  * Runs an engine command.

@@ -26,6 +26,8 @@ async function writeWhole(path: string, data: Buffer | { file: string }, mode: n
     await rename(part, path);
   } catch (error) {
     await rm(part, { force: true });
+    // Another of us has brought the same run to its end.
+    if (errno(error) === 'ENOENT') throw new ExpectedError({ code: 'busy', what: `${path} was taken away while it was written.`, why: 'Somebody else is at work there.', fix: 'Run the same command again.', cause: error });
     throw error;
   }
 }

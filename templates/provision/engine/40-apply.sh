@@ -89,6 +89,12 @@ check_files() {
   [ ! -s "$RUN/check" ] || sha256sum -c "$RUN/check" >/dev/null 2>&1
 }
 
+# Its files are here: it may begin. Another who sent the same plan may be further already; that run is then this one too.
+stage() {
+  state
+  case $STATE in unknown | staged | reverted) to_state staged ;; esac
+}
+
 apply() {
   state
   case $STATE in
@@ -100,6 +106,7 @@ apply() {
   if [ "$STATE" = staged ]; then
     payload_whole
     drop_backups
+    rm -rf "$RUN/foreign"
     rm -f "$RUN/done.hook" "$RUN/done.apply" "$RUN/done.confirm" "$RUN/unfinished" "$RUN/env.old" "$RUN/env.absent" "$RUN/booted" "$RUN/deadline" "$RUN/previous"
     boot_possible
     preflight

@@ -87,7 +87,7 @@ finish_confirm() {
   fi
   # While it is pending: whoever is cut off in here is called again.
   sweep
-  rm -f "$HOME_DIR/pending" "$RUN"/payload.*
+  rm -f "$HOME_DIR/pending" "$RUN"/payload.* "$RUN"/*.tmp "$RUN"/*.part
   $SYNC
 }
 

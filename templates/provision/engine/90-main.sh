@@ -29,7 +29,7 @@ main() {
   [ -d "$HOME_DIR" ] || { printf '%s\n' "there is no $HOME_DIR" >&2; exit 1; }
   [ -z "$ROOT" ] || REAL_ROOT=$(cd -P -- "$ROOT" && pwd -P) || exit 1
   case $command in
-    apply | activate | trial | confirm | revert)
+    stage | apply | activate | trial | confirm | revert)
       case $ID in '' | *[!A-Za-z0-9.-]* | .*) printf 'no such run: %s\n' "$ID" >&2; exit 2 ;; esac
       RUN=$HOME_DIR/runs/$ID
       [ -d "$RUN" ] || { printf 'no such run: %s\n' "$ID" >&2; exit 2; }
@@ -52,7 +52,7 @@ main() {
       $starter sh "$HOME_DIR/engine" reboot-now </dev/null >/dev/null 2>&1 &
       ;;
     reboot-now) sleep 1; reboot_now ;;
-    *) printf 'usage: engine apply|activate|trial|confirm|revert ID | boot | guard | status | reboot\n' >&2; exit 2 ;;
+    *) printf 'usage: engine stage|apply|activate|trial|confirm|revert ID | boot | guard | status | reboot\n' >&2; exit 2 ;;
   esac
 }
 

@@ -91,13 +91,13 @@ describe.each(SHELLS)('the check script in %s', (...shell) => {
     const parts = sizes.map((one) => `${one.sha256}  ${one.name}\n`).join('');
     await writeFile(join(folder, 'parts'), parts);
     const script = join(root, 'bundle.run');
-    await writeBundleScript(script, { id: 'abc', folder, files: [...sizes, { name: 'parts', sha256: sha256(parts), size: parts.length }] }, await template('unpack.sh'), '#!/bin/sh\necho engine\n');
+    await writeBundleScript(script, { id: 'abc', folder, files: [...sizes, { name: 'parts', sha256: sha256(parts), size: parts.length }] }, await template('unpack.sh'), await engineScript());
     const host = join(root, 'host');
     const unpack = (): ReturnType<typeof run> => run([...shell, script], { env: { ROOT: host }, ok: [0, 1] });
     expect((await unpack()).stdout).toBe('state staged');
     const place = join(host, 'var/lib/build-kernel');
     for (const name of Object.keys(texts)) expect(await readFile(join(place, 'runs/abc', name))).toEqual(await readFile(join(folder, name)));
-    expect(await readFile(join(place, 'engine'), 'utf8')).toBe('#!/bin/sh\necho engine\n');
+    expect(await readFile(join(place, 'engine'), 'utf8')).toBe(await engineScript());
     expect((await stat(place)).mode & 0o777).toBe(0o700);
     await writeFile(join(place, 'runs/abc/state'), 'tried\n');
     await rm(join(place, 'runs/abc/index'));

@@ -92,6 +92,21 @@ describe('provision of a folder', () => {
     writeFileSync(join(root, 'etc/build-kernel/links'), 'eth0 -\neth1 -\n');
   });
 
+  it('two who do the same at once get in nobody’s way, and the way back stays', async () => {
+    for (let time = 0; time < 4; time += 1) {
+      writeFileSync(join(root, 'etc/build-kernel/links'), `rubbish ${String(time)}\n`);
+      const both = await Promise.all([0, 1].map(() => run('provision', 'gateway.yaml', '--folder', root, '--yes', '--json')));
+      // The second may find that nothing is left to do, or what the plan was made for gone.
+      for (const { status, stderr } of both) expect([0, 12, 17], stderr).toContain(status);
+      expect(both.map(({ status }) => status)).toContain(0);
+      expect(readFileSync(join(root, 'etc/build-kernel/links'), 'utf8')).toBe('eth0 -\neth1 -\n');
+      const { json } = await run('rollback', '--folder', root, '--yes', '--json');
+      expect(json).toMatchObject({ outcome: 'taken back', changes: [{ path: '/etc/build-kernel/links' }] });
+      expect(readFileSync(join(root, 'etc/build-kernel/links'), 'utf8')).toBe(`rubbish ${String(time)}\n`);
+    }
+    writeFileSync(join(root, 'etc/build-kernel/links'), 'eth0 -\neth1 -\n');
+  }, 120_000);
+
   it('rolls back run by run until nothing is left to take back, byte by byte', async () => {
     expect((await run('rollback', '--folder', root, '--yes', '--json')).json).toMatchObject({ outcome: 'taken back', changes: [{ path: '/etc/build-kernel/addresses' }] });
     expect(readFileSync(join(root, 'etc/build-kernel/addresses'), 'utf8')).toBe('something else\n');
