@@ -3,7 +3,7 @@ import { exists } from '../../lib/files.js';
 import type { Io } from '../../lib/io.js';
 import { askYes } from '../../lib/ui/ask.js';
 import { runStages } from '../../lib/ui/stages.js';
-import { status, takeBack } from '../run/index.js';
+import { bootedInto, status, takeBack } from '../run/index.js';
 import { loadSpec } from '../spec/load.js';
 import type { Target } from '../types.js';
 import { readJournal, showWayBack, type Journal } from './journal.js';
@@ -43,7 +43,7 @@ export async function rollback(io: Io, file: string | undefined, options: WhereO
             if (engine === undefined || id === undefined) return p.skip('there is nothing to take back');
             const journal = await readJournal(target, id);
             if (!journal) throw new ExpectedError({ code: 'provision', what: `What run ${id} did on ${name} cannot be read.`, fix: `Look at /var/lib/build-kernel/runs/${id} on the host.` });
-            found.journal = journal;
+            found.journal = { ...journal, reboot: journal.reboot && bootedInto(engine.runs[id]) };
           },
         },
       ],

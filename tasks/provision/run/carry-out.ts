@@ -123,15 +123,21 @@ export async function settleTrial(target: Target, id: string): Promise<void> {
   await engine(target, 'confirm', id);
 }
 
+/** Whether a run with a reboot has come to its boot; one that was cut off before left the host in the kernel it had. */
+export function bootedInto(state: string | undefined): boolean {
+  return state === 'tried' || state === 'confirmed' || state === 'reverting';
+}
+
 /**
  * Takes a run back: the one that is on its way, or the last one that was confirmed.
  * @returns whether the host is rebooting, out of the kernel or modules that were taken back
  */
 export async function takeBack(target: Target, id: string, needsReboot: boolean): Promise<boolean> {
+  const state = await stateOf(target, id);
   // The host did so itself when its time was over, with the reboot.
-  if ((await stateOf(target, id)) === 'reverted') return false;
+  if (state === 'reverted') return false;
   await engine(target, 'revert', id);
-  if (!needsReboot || target.kind === 'folder') return false;
+  if (!needsReboot || !bootedInto(state) || target.kind === 'folder') return false;
   await reboot(target);
   return true;
 }

@@ -4,4 +4,4 @@ export { ENGINE, ENGINE_FOLDER } from './engine.js';
 export { HOOK_PART, MENU_PART } from './operations.js';
 export { ownRun } from './name.js';
 export { upload, type UploadProgress } from './upload.js';
-export { arrived, carryOut, settleTrial, takeBack, type Outcome } from './carry-out.js';
+export { arrived, bootedInto, carryOut, settleTrial, takeBack, type Outcome } from './carry-out.js';

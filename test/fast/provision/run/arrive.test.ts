@@ -35,7 +35,9 @@ it.each([
   await expect(carryOut(host(bundle.id, ['applied', state], ups), bundle, { bootSeconds: 60 })).rejects.toMatchObject({ what: expect.stringContaining(what) as string });
 });
 
-it('does not boot a host again that has taken the run back by itself', async () => {
+it('boots a host again only out of a run that it was booted into', async () => {
   expect(await takeBack(host('r', ['reverted'], []), 'r', true)).toBe(false);
-  expect(await takeBack(host('r', ['tried'], []), 'r', true)).toBe(true);
+  for (const state of ['tried', 'confirmed', 'reverting']) expect(await takeBack(host('r', [state], []), 'r', true)).toBe(true);
+  // Cut off before its reboot: the kernel that runs is the one from before.
+  for (const state of ['applying', 'applied', 'trial']) expect(await takeBack(host('r', [state], []), 'r', true)).toBe(false);
 });
