@@ -121,7 +121,7 @@ read_only() {
 programs() {
   for program in ip ethtool tc sysctl modprobe depmod lsmod ipvsadm keepalived iptables iptables-save ip6tables nft dracut mkinitrd \
     update-initramfs update-grub grub-mkconfig grub2-mkconfig grub-reboot grub2-reboot grub-editenv grub2-editenv systemctl chkconfig \
-    service udevadm irqbalance nmcli ipmitool sudo; do
+    service udevadm irqbalance nmcli networkctl ipmitool sudo; do
     for folder in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
       [ -x "$ROOT$folder/$program" ] || continue
       printf 'program\t%s\t%s\n' "$program" "$folder/$program"

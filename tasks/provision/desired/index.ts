@@ -32,6 +32,8 @@ const SOMETIMES: readonly (readonly [string, string])[] = [
   ['tuning', '/etc/modprobe.d/build-kernel.conf'],
   ['tuning', '/etc/systemd/system/irqbalance.service.d/build-kernel.conf'],
   ['tuning', `${ETC}/irqbalance`],
+  ['services', '/etc/systemd/system/build-kernel-settle.service'],
+  ['services', '/etc/systemd/system/systemd-networkd.service.d/build-kernel.conf'],
   ['keepalived', '/etc/systemd/system/keepalived.service.d/build-kernel.conf'],
 ];
 

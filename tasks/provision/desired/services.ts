@@ -45,6 +45,12 @@ function systemd({ gateway, facts }: Context): Resource[] {
     ...unit('build-kernel-gateway.service', 'starts, reloads and stops the gateway'),
     file('services', '/etc/udev/rules.d/70-build-kernel.rules', render('udev.rules.eta', { devices, pattern }), 'offloads and interrupts survive a device that comes anew'),
     ...(debian ? [script('services', '/etc/network/if-up.d/build-kernel', plain('if-up'), 'offloads and interrupts survive ifup')] : []),
+    ...(facts.programs['networkctl'] === undefined
+      ? []
+      : [
+          file('services', `${units}/build-kernel-settle.service`, plain('systemd/build-kernel-settle.service'), 'puts back what systemd-networkd takes away when it starts'),
+          file('services', `${units}/systemd-networkd.service.d/build-kernel.conf`, plain('systemd/networkd-drop-in.conf'), 'systemd-networkd drops addresses that are not its own'),
+        ]),
     ...(facts.programs['nmcli'] === undefined ? [] : [script('services', '/etc/NetworkManager/dispatcher.d/70-build-kernel', plain('nm-dispatcher'), 'offloads and interrupts survive NetworkManager')]),
   ];
 }

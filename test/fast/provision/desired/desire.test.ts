@@ -223,6 +223,13 @@ describe('nat-snat on Debian 12', () => {
     expect(text(desired, '/etc/udev/rules.d/70-build-kernel.rules')).toContain('KERNEL=="eth1"');
   });
 
+  it('comes back after systemd-networkd has dropped what is not its own', async () => {
+    const managed = await desire(gateway({ flavour: 'nat-snat', language: 'nat-snat' }), { ...debian, programs: { ...debian.programs, networkctl: '/usr/bin/networkctl' } }, nat);
+    expect(text(managed, '/etc/systemd/system/systemd-networkd.service.d/build-kernel.conf')).toContain('restart build-kernel-settle.service');
+    expect(text(managed, '/etc/systemd/system/build-kernel-settle.service')).toContain('/etc/build-kernel/gateway device');
+    for (const path of ['systemd-networkd.service.d/build-kernel.conf', 'build-kernel-settle.service']) expect(at(desired, `/etc/systemd/system/${path}`)).toMatchObject({ kind: 'absent' });
+  });
+
   it('makes settings of what the language says with sysctl', () => {
     expect(text(desired, '/etc/build-kernel/sysctls')).toContain('net/ipv4/vs/snat_persist 0\n');
     expect(text(desired, '/etc/build-kernel/rules')).not.toContain('sysctl');

@@ -28,7 +28,7 @@ beforeAll(async () => {
     ['dsnat-pair', gateway({ ha: pair, rulesBy: 'keepalived', tuning: tuned }), { ...el6, programs: { ...el6.programs, irqbalance: '/usr/sbin/irqbalance' } }, all.dsnat],
     ['iptables', gateway({ flavour: 'iptables-snat', language: 'iptables', snat: bySource, services: [service] }), { ...el6, programs: { ...el6.programs } }, all.iptables],
     ['nat-snat', nat(), debian, all.natSnat],
-    ['nat-snat-marks', nat({ snat: bySource, services: [service], tuning: tuned }), { ...debian, programs: { ...debian.programs, irqbalance: '/usr/sbin/irqbalance', nmcli: '/usr/bin/nmcli' } }, all.natSnat],
+    ['nat-snat-marks', nat({ snat: bySource, services: [service], tuning: tuned }), { ...debian, programs: { ...debian.programs, irqbalance: '/usr/sbin/irqbalance', nmcli: '/usr/bin/nmcli', networkctl: '/usr/bin/networkctl' } }, all.natSnat],
     ['nat-snat-pair', nat({ ha: { ...pair, sync: { device: 'eth0', id: 7 } }, rulesBy: 'keepalived' }), debian, all.natSnat],
   ] as const) {
     const desired = await desire(spec, facts, artifact);
@@ -89,10 +89,10 @@ describe('keepalived', () => {
 });
 
 describe('systemd', () => {
-  it('takes the units', async () => {
-    const files = hosts.find(({ name }) => name === 'nat-snat-pair')?.files;
+  it.each([['nat-snat-pair', 2], ['nat-snat-marks', 3]])('takes the units of %s', async (which, count) => {
+    const files = hosts.find(({ name }) => name === which)?.files;
     const units = [...(files ?? [])].filter(([path]) => path.startsWith('/etc/systemd/system/') && path.endsWith('.service')).map(([, at]) => at);
-    expect(units).toHaveLength(2);
+    expect(units).toHaveLength(count);
     const { stdout, stderr } = await execa('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', ...units], { reject: false });
     // The programs are on the host, not here.
     expect(`${stdout}${stderr}`.split('\n').filter((line) => line !== '' && !/is not executable/.test(line))).toEqual([]);
