@@ -237,7 +237,8 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
       : `exit status ${String(result.exitCode)}`;
   const last = tail.length > 0 ? tail : `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '');
   const shown = last.slice(-12).join('\n');
-  const fullDisk = /No space left on device|Disk quota exceeded/.test(last.join('\n'));
+  // tar notices a short write before the disk says that it is full.
+  const fullDisk = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/.test(last.join('\n'));
   throw new ExpectedError({
     code: fullDisk ? 'space' : (options.fail?.code ?? 'command'),
     what: fullDisk ? `No space left on device while running ${file}.` : (options.fail?.what ?? `${file} failed.`),

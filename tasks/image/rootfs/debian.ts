@@ -99,7 +99,9 @@ export async function debianRoot(input: { cacheDir: string; extra: readonly stri
           log,
           env: { SOURCE_DATE_EPOCH: String(epoch), TMPDIR: part },
           onLine: (line) => {
-            if (/^I: /.test(line)) progress(line.slice(3));
+            // Its hooks and folders are for the log.
+            const step = /^I: (.*?)(\.\.\.)?$/.exec(line)?.[1];
+            if (step !== undefined && /^(downloading|extracting|installing|cleaning|creating) /.test(step)) progress(step);
           },
           fail: { code: 'network', what: 'The root could not be made.', fix: 'Run apt-get update, see that this machine reaches its package mirror, then run the same command again.' },
         },
