@@ -1,3 +1,4 @@
+import type { RedirectRule } from '../../lib/gateway/chroute.js';
 import type { LanguageName } from '../../lib/gateway/languages.js';
 import type { HealthCheck, Service, SnatRule } from '../../lib/gateway/spec.js';
 
@@ -19,7 +20,7 @@ export interface Gateway {
   /** Protocols of the SNAT services, where a language has one per protocol. */
   protocols: readonly ('tcp' | 'udp')[];
   services: readonly GatewayService[];
-  redirects: readonly Redirect[];
+  redirects: readonly RedirectRule[];
   /** Who configures IPVS: our start script, or keepalived from keepalived.conf. Services with checks are always keepalived's. */
   rulesBy: 'script' | 'keepalived';
   tuning: Tuning;
@@ -50,21 +51,6 @@ export interface GatewayService extends Service {
   /** Seconds a client keeps its real server. */
   persistence?: number;
   check?: HealthCheck;
-}
-
-/** CHROUTE: packets that match leave by another next hop. */
-export interface Redirect {
-  from?: string;
-  to?: string;
-  protocol?: 'tcp' | 'udp';
-  /** Destination port. */
-  port?: number;
-  /** Interface the packets come in by. */
-  iif?: string;
-  /** Interface, and next hop, that the routing table sends them to. */
-  oif?: string;
-  oldHop?: string;
-  nextHop: string;
 }
 
 export interface Tuning {
