@@ -72,8 +72,6 @@ export async function transfer(url: string, partPath: string, name: string, prov
     }
   } catch (error) {
     await part.close();
-    // Nothing came: there is nothing to go on from.
-    if (part.size === 0) await PartFile.discard(part.path);
     throw error;
   }
 }
