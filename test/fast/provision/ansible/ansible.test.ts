@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { sha256 } from '../../../../tasks/lib/digest.js';
 import { run } from '../../../../tasks/lib/exec.js';
@@ -149,17 +149,19 @@ it('a host that was not booted into the run is taken back without a reboot', asy
   await writeFile(join(place, 'runs/abc/undo'), '');
   await writeFile(join(place, 'runs/abc/index'), '');
   await writeFile(join(place, 'real'), await engineScript());
-  await writeFile(join(place, 'engine'), `echo "$*" >>${root}/said\nexec sh ${place}/real "$@"\n`);
+  await writeFile(join(place, 'engine'), `echo "$*" >>${root}/said\nsh ${place}/real "$@"\nstatus=$?\n[ "$1" != reboot-now ] || echo rebooted >>${root}/said\nexit $status\n`);
+  const lines = async (): Promise<string[]> => (await readFile(join(root, 'said'), 'utf8')).trim().split('\n');
   const said = async (state: string): Promise<string[]> => {
     await rm(join(root, 'said'), { force: true });
     await writeFile(join(place, 'runs/abc/state'), `${state}\n`);
     const script = raw.replaceAll('{{ engine }}', join(place, 'engine')).replaceAll('{{ build_kernel_run }}', 'abc').replaceAll(/\{% .*? %\}/g, '');
     await run(['sh', '-c', script], { env: { ROOT: root } });
-    // What reboots goes on behind.
-    return (await readFile(join(root, 'said'), 'utf8')).trim().split('\n').filter((line) => line !== 'reboot-now');
+    // What reboots goes on behind: it must have ended before the folder goes.
+    if ((await lines()).includes('reboot')) await vi.waitFor(async () => expect(await lines()).toContain('rebooted'), { timeout: 30_000 });
+    return lines();
   };
   for (const state of ['staged', 'applying', 'applied']) expect(await said(state)).toEqual(['status', 'revert abc']);
-  expect(await said('tried')).toEqual(['status', 'revert abc', 'reboot']);
+  expect(await said('tried')).toEqual(['status', 'revert abc', 'reboot', 'reboot-now', 'rebooted']);
 });
 
 it('an expression that grep does not read is refused', async () => {
