@@ -4,12 +4,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'fast', include: ['test/fast/**/*.test.ts'], setupFiles: ['test/support/seed.ts'], testTimeout: 60_000 } },
+      { test: { name: 'fast', include: ['test/fast/**/*.test.ts'], globalSetup: ['test/support/compiled.ts'], setupFiles: ['test/support/seed.ts'], testTimeout: 60_000 } },
       {
         test: {
           name: 'slow',
           include: ['test/slow/**/*.test.ts'],
-          globalSetup: ['test/support/slow-setup.ts'],
+          globalSetup: ['test/support/compiled.ts', 'test/support/slow-setup.ts'],
           testTimeout: 1_800_000,
           hookTimeout: 600_000,
           // Two at a time: a guest that is emulated uses one processor.
