@@ -1,5 +1,6 @@
 import { withLock } from '../lib/lock.js';
 import type { Io } from '../lib/io.js';
+import { requirePlainPath } from '../lib/plain-path.js';
 import { runStages, type StageProgress, type StageTask } from '../lib/ui/stages.js';
 import type { BuildContext } from './context.js';
 import { packageStage } from './package/stage.js';
@@ -54,7 +55,7 @@ function need<T>(value: T | undefined, name: string): T {
 
 /**
  * Runs the stages in order up to and including `last`, holding the work folder's lock.
- * @throws ExpectedError of the stage that failed; busy when another build uses the work folder
+ * @throws ExpectedError of the stage that failed; usage (a path that make cannot stand); busy when another build uses the work folder
  */
 export async function runPipeline(context: BuildContext, io: Io, last: keyof typeof TITLES): Promise<PipelineResult> {
   const { work, options } = context;
@@ -90,6 +91,11 @@ export async function runPipeline(context: BuildContext, io: Io, last: keyof typ
   };
   const names = Object.keys(TITLES) as (keyof typeof TITLES)[];
   const wanted = names.slice(0, names.indexOf(last) + 1).filter((name) => name !== 'tools' || options.tools.length > 0);
+  // Fetching and patching work anywhere; make and rpmbuild do not. Said before anything is downloaded.
+  if (wanted.includes('configure')) {
+    requirePlainPath(work.path, '--work');
+    requirePlainPath(context.cacheDir, '--cache');
+  }
   const tasks = wanted.map((name): StageTask => ({ title: titleOf(context, name), run: stages[name] }));
   await withLock(work.lock, `The work folder ${work.path}`, () =>
     runStages(tasks, { json: io.json, verbose: io.verbose, interactive: options.menuconfig }),

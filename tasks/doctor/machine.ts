@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import semver from 'semver';
 import { run } from '../lib/exec.js';
 import { exists, remove } from '../lib/files.js';
+import { oddCharacter } from '../lib/plain-path.js';
 import { formatBytes } from '../lib/ui/format.js';
 import type { Finding } from './findings.js';
 import { findProgram } from './probes.js';
@@ -93,10 +94,9 @@ export async function checkCase(work: string): Promise<Finding> {
   }
 }
 
-/** kbuild before 2019 splits paths at blanks and colons; rpmbuild reads a percent sign as a macro. */
 export function checkPath(work: string): Finding {
   const path = resolve(work);
-  const bad = /[\s:%'"$\\]/.exec(path)?.[0];
+  const bad = oddCharacter(path);
   return finding(
     'path of the work folder',
     ['kernel', 'tools', 'package'],

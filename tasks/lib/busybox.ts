@@ -8,6 +8,7 @@ import { exists, remove } from './files.js';
 import { withLock } from './lock.js';
 import type { StageLog } from './log.js';
 import { linkKernelHeaders, MUSL_CC, muslIdentity } from './musl.js';
+import { requirePlainPath } from './plain-path.js';
 import type { SourceSpec } from './sources.js';
 
 /** A static busybox, built with musl once and kept in the cache: it runs on 2.6.32 as on today's kernels. Guests and appliances live on it. */
@@ -44,6 +45,7 @@ export interface BusyboxInput {
 
 /** Runs `build` into a folder of the cache unless it is there already; it appears whole or not at all. */
 export async function cachedBuild(input: Pick<BusyboxInput, 'cacheDir'>, name: string, key: string, build: (folder: string) => Promise<void>): Promise<string> {
+  requirePlainPath(input.cacheDir, '--cache');
   const folder = join(input.cacheDir, 'guest', `${name}-${key.slice(0, 24)}`);
   if (await exists(folder)) return folder;
   return withLock(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
 import type { StageLog } from '../../lib/log.js';
+import { requirePlainPath } from '../../lib/plain-path.js';
 import type { PackageName } from './names.js';
 import { requireOldRpm } from './rpm-check.js';
 import { owned, type Entry } from './tree.js';
@@ -96,18 +97,11 @@ export function specText(input: RpmInput): string {
 /**
  * Builds one RPM.
  * @returns its path, below the scratch folder
- * @throws ExpectedError package (rpmbuild failed, or the result needs a newer rpm than EL6's), environment (no rpmbuild)
+ * @throws ExpectedError usage (a path rpmbuild cannot stand), package (rpmbuild failed, or the result needs a newer rpm than EL6's), environment (no rpmbuild)
  */
 export async function buildRpm(input: RpmInput): Promise<string> {
   const top = join(input.work, 'rpm');
-  if (/[\s%]/.test(top)) {
-    throw new ExpectedError({
-      code: 'package',
-      what: 'rpmbuild cannot work in a folder whose path has blanks or a percent sign.',
-      why: top,
-      fix: 'Name another folder with --work.',
-    });
-  }
+  requirePlainPath(top, '--work');
   await mkdir(join(top, 'home'), { recursive: true });
   const spec = join(top, `${input.name}.spec`);
   await writeFile(spec, specText(input));

@@ -5,6 +5,7 @@ import { run } from '../../lib/exec.js';
 import { exists, remove } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
 import { patchesDir } from '../../lib/paths.js';
+import { requirePlainPath } from '../../lib/plain-path.js';
 import type { ToolFile } from '../types.js';
 import { buildTree, type Toolchain } from './autobuild.js';
 import { installTool, versionOf } from './install.js';
@@ -100,13 +101,6 @@ async function toolchain(input: BuildToolsInput, recipes: readonly Recipe[]): Pr
   return { chain, libraries };
 }
 
-/** Old makefiles split their own folder's name at white space, and take a colon in it for a rule. */
-function requirePlainPath(path: string): void {
-  if (/[\s:'"$#]/.test(path)) {
-    throw new ExpectedError({ code: 'usage', what: `The tools cannot be built below ${path}: their makefiles stumble over such a path.`, fix: 'Name a work folder without spaces and colons with --work.' });
-  }
-}
-
 /**
  * Builds a tool set and stages it.
  * @returns the staged files in order of path
@@ -116,8 +110,8 @@ function requirePlainPath(path: string): void {
 export async function buildTools(input: BuildToolsInput): Promise<BuiltTools> {
   const { toolset, workDir, destdir, variant, log } = input;
   const root = input.root ?? patchesDir;
-  requirePlainPath(workDir);
-  requirePlainPath(input.cacheDir);
+  requirePlainPath(workDir, '--work');
+  requirePlainPath(input.cacheDir, '--cache');
   await remove(workDir);
   await remove(destdir);
   await mkdir(workDir, { recursive: true });

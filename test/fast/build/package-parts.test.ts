@@ -63,7 +63,7 @@ describe('what rpm 4.8 cannot take', () => {
 
   it('says which folder rpmbuild cannot work in', async () => {
     const input = { name: 'x', version: '1', release: '1', summary: 'x', description: 'x', root: dir, entries: [], epoch: EPOCH, work: join(dir, 'with blank') };
-    await expect(buildRpm(input)).rejects.toMatchObject({ code: 'package', what: expect.stringContaining('blanks') as string });
+    await expect(buildRpm(input)).rejects.toMatchObject({ code: 'usage', what: expect.stringContaining('blank') as string });
     expect(() => specText({ ...input, entries: [{ path: 'a"b', type: 'file', size: 0 }] })).toThrow(/double quote/);
   });
 });

@@ -46,6 +46,15 @@ describe('a build', () => {
     expect(parsed(again).stages.every(({ status, ms }) => status === 'skipped' && ms === 0)).toBe(true);
   });
 
+  it('is refused where make could not work, before anything is fetched', async () => {
+    for (const [args, option] of [[['--work', join(dir, 'my work')], '--work'], [['--cache', join(dir, 'a:b')], '--cache']] as const) {
+      const refused = await build('shape', '--json', ...args);
+      expect(refused.status).toBe(2);
+      expect(parsed(refused).error).toMatchObject({ code: 'usage', fix: expect.stringContaining(option) as string });
+      expect(existsSync(args[1])).toBe(false);
+    }
+  });
+
   it('compiles only what depends on an edit, and the patch is in what was built', async () => {
     const core = join(dir, 'build/shape/tree/net/netfilter/ipvs/ip_vs_core.c');
     const text = readFileSync(core, 'utf8');
