@@ -69,7 +69,7 @@ export async function readStatus(target: Target, gateway: Gateway, seconds: numb
     release,
     uptime: after.uptime,
     ...(usage?.status === 0 ? { table: tableOf(gateway) } : { tableReason: usage?.stderr.trim() || 'the table could not be counted' }),
-    pools: gateway.snat.map(({ from, pool }) => ({ from, addresses: pool.map((address) => addressUse(address, counted.use, held)) })),
+    pools: gateway.snat.map(({ from, pool }) => ({ from, ports: gateway.ports.last - gateway.ports.first + 1, addresses: pool.map((address) => addressUse(address, counted.use, held)) })),
     states: counted.states,
     ...(conntrack?.status === 0 && count !== undefined && max !== undefined ? { conntrack: { count, max } } : {}),
     rates: ratesOf(before, after, gateway.interfaces),

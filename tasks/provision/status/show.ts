@@ -5,9 +5,6 @@ import type { AddressUse, GatewayStatus } from './types.js';
 
 /** A status for people. */
 
-/** Ports that one public address has for one protocol and one server outside: 1024 to 65535. */
-const PORTS = 64512;
-
 export interface ShowOptions {
   /** Every address, not only the most used. */
   all?: boolean;
@@ -48,11 +45,11 @@ function used({ use }: AddressUse): number {
 
 function pools({ pools, tableReason }: GatewayStatus, all: boolean): string[] {
   if (tableReason !== undefined) return [`pools: ${oneLine(tableReason)}`];
-  return pools.flatMap(({ from, addresses }) => {
+  return pools.flatMap(({ from, ports, addresses }) => {
     const sorted = [...addresses].sort((a, b) => used(b) - used(a));
     const shown = all ? sorted : sorted.slice(0, SHOWN);
     const protocols = [...new Set(['tcp', 'udp', ...addresses.flatMap(({ use }) => Object.keys(use))])];
-    const rows = shown.map((one) => [one.address, ...protocols.flatMap((protocol) => cells(one, protocol)), one.held === false ? 'not on this host' : '']);
+    const rows = shown.map((one) => [one.address, ...protocols.flatMap((protocol) => cells(one, protocol, ports)), one.held === false ? 'not on this host' : '']);
     const left = sorted.length - shown.length;
     return [
       `pool of ${from}`,
@@ -63,9 +60,9 @@ function pools({ pools, tableReason }: GatewayStatus, all: boolean): string[] {
   });
 }
 
-function cells({ use }: AddressUse, protocol: string): [string, string] {
+function cells({ use }: AddressUse, protocol: string, all: number): [string, string] {
   const { connections, ports } = use[protocol] ?? { connections: 0, ports: 0 };
-  return [String(connections), protocol === 'icmp' ? '' : `${String(ports)} (${((ports / PORTS) * 100).toFixed(ports < PORTS / 10 ? 1 : 0)} %)`];
+  return [String(connections), protocol === 'icmp' ? '' : `${String(ports)} (${((ports / all) * 100).toFixed(ports < all / 10 ? 1 : 0)} %)`];
 }
 
 function connections({ states, conntrack, table: name }: GatewayStatus): string[] {

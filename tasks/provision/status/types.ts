@@ -12,6 +12,8 @@ export interface AddressUse {
 export interface PoolStatus {
   /** Source networks. */
   from: string;
+  /** Ports that one of its addresses has for one protocol and one server outside. */
+  ports: number;
   addresses: readonly AddressUse[];
 }
 

@@ -15,6 +15,8 @@ export interface Gateway {
   /** Artifact folder, absolute. */
   artifact: string;
   language: LanguageName;
+  /** Ports that a public address has for each protocol and server outside. */
+  ports: { first: number; last: number };
   interfaces: readonly GatewayInterface[];
   snat: readonly SnatRule[];
   /** Protocols of the SNAT services, where a language has one per protocol. */

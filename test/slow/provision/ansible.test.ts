@@ -109,7 +109,7 @@ async function planned(host: string, priority: number, content: string): Promise
       flavour: 'nat-snat',
       addons: [],
       artifact: '',
-      language: 'nat-snat',
+      language: 'nat-snat', ports: { first: 1024, last: 65535 },
       interfaces: [],
       snat: [],
       protocols: ['tcp'],

@@ -84,6 +84,7 @@ export function resolveGateway(file: GatewayFile, host: string, { file: path, fl
     addons: file.with,
     artifact: artifactFolder(file, path),
     language: (flavour.language?.name ?? 'iptables') as LanguageName,
+    ports: flavour.gateway.ports,
     interfaces: complete,
     snat,
     protocols: file.protocols ?? soundProtocols(flavour),

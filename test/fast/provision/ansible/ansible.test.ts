@@ -176,7 +176,7 @@ describe('the folder', () => {
       flavour: 'nat-snat',
       addons: [],
       artifact: '/a',
-      language: 'nat-snat',
+      language: 'nat-snat', ports: { first: 1024, last: 65535 },
       interfaces: [],
       snat: [{ from: '0.0.0.0/0', pool: ['203.0.113.100'] }],
       protocols: ['tcp'],

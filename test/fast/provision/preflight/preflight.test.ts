@@ -46,7 +46,7 @@ const gateway: Gateway = {
   flavour: 'dsnat-220',
   addons: [],
   artifact: '/a',
-  language: 'dsnat',
+  language: 'dsnat', ports: { first: 1024, last: 65535 },
   interfaces: [
     { device: 'eth0', role: 'outside', addresses: ['192.0.2.2/24'], routes: [] },
     { device: 'eth1', role: 'inside', addresses: ['10.0.0.1/24'], routes: [] },

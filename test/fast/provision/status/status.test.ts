@@ -104,7 +104,7 @@ it('is shown with the most used addresses first', () => {
     release: '6.1.0-56-amd64',
     uptime: 3600,
     table: 'ipvs',
-    pools: [{ from: '0.0.0.0/0', addresses: Array.from({ length: 20 }, (_, index) => ({ address: `203.0.113.${String(index)}`, held: index !== 19, use: { tcp: { connections: index * 100, ports: index * 100 } } })) }],
+    pools: [{ from: '0.0.0.0/0', ports: 60536, addresses: Array.from({ length: 20 }, (_, index) => ({ address: `203.0.113.${String(index)}`, held: index !== 19, use: { tcp: { connections: index * 100, ports: index * 100 } } })) }],
     states: [{ protocol: 'tcp', state: 'ESTABLISHED', connections: 19000 }],
     conntrack: { count: 7, max: 262144 },
     rates: { seconds: 2, newConnections: 12.5, devices: [] },
@@ -112,7 +112,7 @@ it('is shown with the most used addresses first', () => {
     run: { current: { id: 'a1', state: 'confirmed' } },
   };
   const lines = showStatus(status).split('\n').map((line) => line.replace(/\s+/g, ' ').trim());
-  expect(lines).toContain('203.0.113.19 1900 1900 (2.9 %) 0 0 (0.0 %) not on this host');
+  expect(lines).toContain('203.0.113.19 1900 1900 (3.1 %) 0 0 (0.0 %) not on this host');
   expect(lines.findIndex((line) => line.startsWith('203.0.113.19 '))).toBeLessThan(lines.findIndex((line) => line.startsWith('203.0.113.18 ')));
   expect(lines).toContain('… and 4 more addresses, less used (--all)');
   expect(lines).toContain('INSIDE on eth0 without 192.168.40.1');

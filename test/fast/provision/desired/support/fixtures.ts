@@ -134,6 +134,7 @@ export function gateway(change: Partial<Gateway> = {}): Gateway {
     addons: [],
     artifact: '/artifact',
     language: 'dsnat',
+    ports: { first: 5000, last: 65535 },
     interfaces: [
       { device: 'eth0', role: 'inside', addresses: ['192.168.40.1/24'], routes: [] },
       { device: 'eth1', role: 'outside', addresses: ['203.0.113.2/24'], gateways: ['203.0.113.1'], routes: [] },
