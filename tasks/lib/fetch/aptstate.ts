@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../digest.js';
 import { ExpectedError } from '../errors.js';
@@ -85,9 +85,52 @@ export async function isFresh(state: AptState): Promise<boolean> {
   return (await exists(stamp)) && Date.now() - (await stat(stamp)).mtimeMs < FRESH_MS;
 }
 
-/** Fetches the indexes. One archive that fails is said, not fatal: the package may come from another. */
+function noSpace(folder: string, what: string, why: string | undefined, cause?: unknown): ExpectedError {
+  return new ExpectedError({
+    code: 'space',
+    what: `No space left in ${folder} for ${what}.`,
+    why,
+    fix: 'Free some space (build-kernel cache --prune) or name another folder with --cache; then run the same command again.',
+    cause,
+  });
+}
+
+const NO_SPACE = /enough free space|No space left|Disk quota exceeded/;
+/** Less than this is full: apt writes in blocks of 64 KiB. */
+const FULL_BYTES = 64 * 1024;
+
+/** Tells when the disk of a folder has been full for a while: apt 2.6 does not end when an index cannot be written, it waits for ever (seen). */
+function watchSpace(folder: string): { signal: AbortSignal; stop: () => void } {
+  const full = new AbortController();
+  let before = false;
+  const look = async (): Promise<void> => {
+    const { bavail, bfree, bsize, blocks } = await statfs(folder);
+    const now = blocks !== 0 && (process.getuid?.() === 0 ? bfree : bavail) * bsize < FULL_BYTES;
+    if (now && before) full.abort('the disk is full');
+    before = now;
+  };
+  const timer = setInterval(() => void look().catch(() => undefined), 1000);
+  return {
+    signal: full.signal,
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
+}
+
+/**
+ * Fetches the indexes. One archive that fails is said, not fatal: the package may come from another.
+ * @throws ExpectedError space
+ */
 export async function update(ctx: FetchContext, state: AptState): Promise<void> {
-  const { exitCode, stderr } = await run(['apt-get', '-c', state.config, '-q', 'update'], { log: ctx.log, ok: [0, 100] });
+  const space = watchSpace(state.dir);
+  const { exitCode, stderr } = await run(['apt-get', '-c', state.config, '-q', 'update'], { log: ctx.log, ok: [0, 100], abort: space.signal })
+    .catch((error: unknown) => {
+      if (!space.signal.aborted) throw error;
+      throw noSpace(state.dir, "apt's indexes", String(space.signal.reason), error);
+    })
+    .finally(space.stop);
+  if (NO_SPACE.test(stderr)) throw noSpace(state.dir, "apt's indexes", stderr.split('\n').filter((line) => /^[EW]: /.test(line)).join('\n'));
   const problems = stderr.split('\n').filter((line) => /^[EW]: /.test(line));
   if (exitCode !== 0 || problems.length > 0) say(ctx, `apt-get update had problems:\n${problems.map((line) => `  ${line}`).join('\n')}`);
   if (exitCode === 0) await writeAtomic(join(state.dir, 'updated'), '');
@@ -151,13 +194,7 @@ export async function download(ctx: FetchContext, state: AptState, name: string,
       },
     });
   } catch (error) {
-    if (!(error instanceof ExpectedError) || !/enough free space|No space left/.test(error.why ?? '')) throw error;
-    throw new ExpectedError({
-      code: 'space',
-      what: `No space left in ${into} for ${name}.`,
-      why: error.why,
-      fix: 'Free some space (build-kernel cache --prune) or name another folder with --cache; then run the same command again.',
-      cause: error,
-    });
+    if (!(error instanceof ExpectedError) || !NO_SPACE.test(error.why ?? '')) throw error;
+    throw noSpace(into, name, error.why, error);
   }
 }

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rewriteDeb822, rewriteOneLine } from '../../../tasks/lib/fetch/aptsources.js';
-import { parseUris } from '../../../tasks/lib/fetch/aptstate.js';
+import { parseUris, prepareState, update } from '../../../tasks/lib/fetch/aptstate.js';
 import { fetchFromFile, fetchSource, mirrorInto } from '../../../tasks/lib/fetch/index.js';
 import type { AptSource } from '../../../tasks/lib/sources.js';
 import { AptArchive, aptMissing } from './support/aptrepo.js';
@@ -48,6 +49,23 @@ describe.skipIf(aptMissing !== undefined)(`packages of the distribution, with re
     expect((await fetchSource(demo, ctx)).path).toBe(binary.path);
     expect((await fetchSource(demoSource, { ...ctx, offline: true })).path).toBe(source.path);
     expect(server.seen.length).toBe(before);
+  });
+
+  it('a disk that is full before the indexes are there is called full', async () => {
+    archive.publish('1-1');
+    const small = join(scratch(), 'small');
+    mkdirSync(small);
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', small]).status !== 0) return;
+    try {
+      const ctx = host({ cacheDir: small });
+      const state = await prepareState(ctx, 'deb');
+      const { bavail, bsize } = statfsSync(small);
+      writeFileSync(join(small, 'filler'), Buffer.alloc(bavail * bsize));
+      const error = await failure(update(ctx, state));
+      expect(error).toMatchObject({ code: 'space', what: expect.stringContaining("for apt's indexes") as string });
+    } finally {
+      spawnSync('umount', [small]);
+    }
   });
 
   it('come in the version that the archive has now', async () => {
