@@ -51,11 +51,11 @@ export function installCommands(findings: readonly Finding[], manager: Manager, 
     manager === 'apt'
       ? [
           [program, 'update'],
-          [program, 'install', '--yes', '--no-install-recommends', ...names],
+          // Without it debconf may ask. sudo drops the environment, so the variable goes through env(1).
+          ['env', 'DEBIAN_FRONTEND=noninteractive', program, 'install', '--yes', '--no-install-recommends', ...names],
         ]
       : [[program, 'install', '-y', ...names]];
-  // sudo drops the environment, so the variable goes through env(1). Without it debconf may ask.
-  return commands.map((argv) => [...(root ? [] : ['sudo']), ...(manager === 'apt' ? ['env', 'DEBIAN_FRONTEND=noninteractive'] : []), ...argv] as [string, ...string[]]);
+  return root ? commands : commands.map((argv) => ['sudo', ...argv]);
 }
 
 /** One line to copy, or the names of the programs when the package manager is unknown; undefined when all is there. */

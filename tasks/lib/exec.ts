@@ -225,7 +225,7 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
       code: 'environment',
       what: `${file} is not installed (or the folder ${options.cwd ?? '.'} is gone).`,
       why: `command: ${shellQuote(argv)}`,
-      fix: 'build-kernel doctor says which package has it; build-kernel doctor --install installs it.',
+      fix: 'build-kernel doctor --for kernel tools package verify image test says which package has it; --install installs it.',
     });
   }
   const ended = result.timedOut

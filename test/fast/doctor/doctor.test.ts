@@ -117,8 +117,9 @@ describe('installing', () => {
   });
   it('prints the exact command, with sudo for a user', () => {
     expect(installCommand(findings, 'apt', true)).toBe(
-      'env DEBIAN_FRONTEND=noninteractive apt-get update && env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends gcc libc6-dev make',
+      'apt-get update && env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends gcc libc6-dev make',
     );
+    expect(installCommand(findings.slice(1), 'apt', false)).toBe('sudo apt-get update && sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends gcc make');
     expect(installCommand(findings, 'dnf', false)).toBe('sudo dnf install -y gcc glibc-devel make');
     expect(installCommand(findings, undefined)).toBe('install these with your package manager: gcc, make, gcc too');
     expect(installCommand([], 'apt')).toBeUndefined();
