@@ -36,9 +36,10 @@ export async function build(io: Io, flavour: string, options: BuildOptions & { d
     stages: records,
     warnings: context.warnings,
   });
-  const skipped = records.filter(({ status }) => status === 'skipped').length;
+  const needed = records.filter(({ needless }) => needless !== true);
+  const skipped = needed.filter(({ status }) => status === 'skipped').length;
   const made = context.modules ? 'modules for kernel' : 'kernel';
-  io.print(`${context.name}: ${made} ${outputs.configure?.release ?? ''} ${context.modules ? 'are' : 'is'} in ${artifact} (${formatDuration(Date.now() - started)}, ${String(skipped)} of ${String(records.length)} stages unchanged)`);
+  io.print(`${context.name}: ${made} ${outputs.configure?.release ?? ''} ${context.modules ? 'are' : 'is'} in ${artifact} (${formatDuration(Date.now() - started)}, ${String(skipped)} of ${String(needed.length)} stages unchanged)`);
   for (const file of outputs.package?.files ?? []) io.print(`  ${file}`);
   // At the end, and each time: what they say decides whether the modules load.
   if (context.modules) for (const warning of context.warnings) io.say(`warning: ${warning}`);

@@ -47,6 +47,8 @@ export interface StageRecord {
   ms: number;
   /** Milliseconds it took when it last really ran. */
   builtIn: number;
+  /** There is nothing to do for it in this kind of build. */
+  needless?: true;
 }
 
 export interface StageSpec<O> {
@@ -66,13 +68,14 @@ export interface StageSpec<O> {
  */
 export async function runStamped<O>(work: WorkFolder, spec: StageSpec<O>, progress: StageProgress, records: StageRecord[]): Promise<O> {
   const path = work.stamp(spec.name);
+  const needless = spec.skip === undefined ? {} : { needless: true as const };
   const key = digestOf(spec.inputs);
   const stamp = (await readJson(path)) as Stamp<O> | undefined;
   if (stamp?.key === key) {
     const there = await Promise.all(spec.outputs(stamp.output).map(exists));
     if (there.every(Boolean)) {
       progress.skip(spec.skip ?? 'unchanged');
-      records.push({ stage: spec.name, status: 'skipped', ms: 0, builtIn: stamp.ms });
+      records.push({ stage: spec.name, status: 'skipped', ms: 0, builtIn: stamp.ms, ...needless });
       return stamp.output;
     }
   }
@@ -84,7 +87,7 @@ export async function runStamped<O>(work: WorkFolder, spec: StageSpec<O>, progre
     const ms = Date.now() - start;
     await writeAtomic(path, `${JSON.stringify({ key, output, ms } satisfies Stamp<O>, null, 2)}\n`);
     if (spec.skip !== undefined) progress.skip(spec.skip);
-    records.push({ stage: spec.name, status: spec.skip === undefined ? 'done' : 'skipped', ms: spec.skip === undefined ? ms : 0, builtIn: ms });
+    records.push({ stage: spec.name, status: spec.skip === undefined ? 'done' : 'skipped', ms: spec.skip === undefined ? ms : 0, builtIn: ms, ...needless });
     return output;
   } finally {
     log.close();

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { runStamped, WorkFolder, type StageRecord } from '../../../tasks/build/runner/stamp.js';
 import { cli, scratch, type CliResult } from '../../support/cli.js';
 import { sha256Of, shapeData, writeFlavour, type ShapeData } from '../../support/shape-flavour.js';
 
@@ -44,6 +45,14 @@ describe('a build', () => {
     expect(readdirSync(artifact).sort()).toEqual(['SHA256SUMS', 'kernel-2.6.32-1.el6.shape.tar.gz', 'manifest.json', 'sbom.cdx.json']);
     const again = await build('shape', '--json');
     expect(parsed(again).stages.every(({ status, ms }) => status === 'skipped' && ms === 0)).toBe(true);
+  });
+
+  it('does not count a stage that this kind of build has no use for as one that was done before', async () => {
+    const records: StageRecord[] = [];
+    const progress = { progress: () => undefined, note: () => undefined, skip: () => undefined };
+    const spec = { name: 'configure' as const, inputs: 1, outputs: () => [], run: () => Promise.resolve('x'), skip: 'the distribution has configured it' };
+    for (let time = 0; time < 2; time += 1) await runStamped(new WorkFolder(join(dir, 'needless')), spec, progress, records);
+    expect(records.map(({ status, needless }) => [status, needless])).toEqual([['skipped', true], ['skipped', true]]);
   });
 
   it('is refused where make could not work, before anything is fetched', async () => {
