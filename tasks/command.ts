@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command, Help, Option } from 'commander';
 import { addOptions, optionNames, type OptionGroup } from './build/cli-options.js';
 import { setOwnData } from './lib/data.js';
 import { fromSystem } from './lib/errors.js';
@@ -12,8 +12,20 @@ import { applySettings } from './lib/settings.js';
 /** What all commands have in common. */
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+
+/** An option's line of --help; "nothing" as a default is not worth saying. */
+function optionDescription(option: Option): string {
+  const value: unknown = option.defaultValue;
+  const nothing = (value === '' || (Array.isArray(value) && value.length === 0)) && option.defaultValueDescription === undefined;
+  return new Help().optionDescription(nothing ? Object.assign(Object.create(Option.prototype) as Option, option, { defaultValue: undefined }) : option);
+}
+
 /** Subcommands take these over: wrong usage is thrown, and reported by cli.ts as every other failure is. */
-export const program = new Command('build-kernel').version(version).exitOverride().configureOutput({ outputError: () => undefined });
+export const program = new Command('build-kernel')
+  .version(version)
+  .exitOverride()
+  .configureOutput({ outputError: () => undefined })
+  .configureHelp({ optionDescription });
 
 /** Lines for addHelpText. @param lines without the program's name */
 export function examples(lines: readonly string[]): string {

@@ -4,7 +4,7 @@ import { command, examples, program } from './command.js';
 import { addImageOptions } from './image/options.js';
 import { reportFailure } from './lib/io.js';
 import { addProvisionOptions, addWhereOptions } from './provision/commands/options.js';
-import { addGuestOptions, addVerifyOptions } from './verify/options.js';
+import { addGuestOptions, addVerifyOptions, seconds } from './verify/options.js';
 
 /**
  * The command table: names, options, lazy imports. What a command does is in its verb's folder. --help, the completion
@@ -189,7 +189,7 @@ const imageCommand = command(
   },
 )
   .option('--report <dir>', 'folder for the report of its checks', 'reports')
-  .option('--boot-timeout <seconds>', 'how long it may take to come up when it is checked', '600')
+  .addOption(new Option('--boot-timeout <seconds>', 'how long it may take to come up when it is checked').argParser(seconds).default(600))
   .addHelpText('after', examples(['image gateway.yaml -o gw.qcow2 --authorized-keys ~/.ssh/id_ed25519.pub', 'image gateway.yaml -o appliance', 'image gateway.yaml -o gw.tar --kind oci']));
 addImageOptions(imageCommand);
 
@@ -238,6 +238,7 @@ command('doctor', "what this machine lacks, and its package manager's command fo
     yes: options['yes'] === true,
     purposes: options['for'] as string[],
     work: String(options['work'] ?? '.'),
+    ...(typeof options['cache'] === 'string' ? { cache: options['cache'] } : {}),
   });
 })
   .option('--install', 'install what is missing')

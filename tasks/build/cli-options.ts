@@ -39,7 +39,7 @@ const SOURCES = [
   new Option('--prep <how>', 'unpack an SRPM directly, or by its own spec file').choices(['direct', 'rpmbuild']).default(DEFAULTS.prep),
 ];
 
-const WITH = new Option('--with <addon>', 'an add-on on top: chroute (repeatable)').argParser(collect).default([]);
+const WITH = new Option('--with <addon>', 'an add-on on top: chroute, kasan (repeatable)').argParser(collect).default([]);
 const OUT = new Option('--out <dir>', 'folder for artifacts, one below it per build').default(DEFAULTS.out);
 
 const KERNEL = [

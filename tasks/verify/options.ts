@@ -50,8 +50,9 @@ function processors(value: string): number {
   return Number(value);
 }
 
-function seconds(value: string): number {
-  if (!/^[1-9]\d*$/.test(value)) throw new InvalidArgumentError('It must be a whole number of seconds.');
+export function seconds(value: string): number {
+  // Timers of Node that are longer than 24 days fire at once.
+  if (!/^[1-9]\d{0,4}$/.test(value) || Number(value) > 86_400) throw new InvalidArgumentError('It must be a whole number of seconds, at most a day (86400).');
   return Number(value);
 }
 
