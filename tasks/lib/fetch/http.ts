@@ -5,6 +5,7 @@ import { ExpectedError } from '../errors.js';
 import { checkInterrupted } from '../exec.js';
 import { patienceOf, type FetchContext } from './context.js';
 import { looksLikeHtml, TransferFailure, type TransferRequest } from './failure.js';
+import { Inflow } from './inflow.js';
 import { requireSpace, type PartFile, type PartMeta } from './part.js';
 import { agentsFor } from './proxy.js';
 
@@ -47,8 +48,7 @@ function describe(url: string, response: Response, total: number | undefined): P
 }
 
 /** Turns what got throws into what the loop understands. */
-function failureOf(error: unknown, stalled: string | undefined): unknown {
-  if (stalled !== undefined) return new TransferFailure('retry', stalled);
+function failureOf(error: unknown): unknown {
   if (error instanceof ExpectedError || error instanceof TransferFailure) return error;
   if (error instanceof MaxRedirectsError) return new TransferFailure('mirror', `more than ${String(MAX_REDIRECTS)} redirects`);
   if (error instanceof TimeoutError) return new TransferFailure('retry', `no answer in time (${error.event})`);
@@ -132,33 +132,24 @@ export async function httpAttempt(url: string, request: TransferRequest, part: P
       ],
     },
   });
-  let stalled: string | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  const inflow = new Inflow(stream);
   try {
     const response = await waitForResponse(stream);
     const total = await begin(url, response, resume !== undefined, part);
     if (part.size > 0 && part.size === total) return;
     if (total !== undefined) await requireSpace(part.path, total - part.size);
-    timer = setTimeout(() => {
-      stalled = `no data for ${String(patience.stallSeconds)} s`;
-      stream.destroy();
-    }, patience.stallSeconds * 1000);
-    for await (const chunk of stream) {
+    for (let bytes = await inflow.next(patience.stallSeconds); bytes; bytes = await inflow.next(patience.stallSeconds)) {
       checkInterrupted();
-      const bytes = chunk as Buffer;
       if (part.size === 0 && looksLikeHtml(bytes, request.name)) throw new TransferFailure('mirror', 'answered with a web page instead of the file');
       await part.write(bytes);
-      timer.refresh();
       request.onBytes(part.size, total);
     }
-    if (stalled !== undefined) throw new TransferFailure('retry', stalled);
     if (total !== undefined && part.size !== total) {
       throw new TransferFailure('retry', `broke off after ${String(part.size)} of ${String(total)} bytes`);
     }
   } catch (error) {
-    throw failureOf(error, stalled);
+    throw failureOf(error);
   } finally {
-    clearTimeout(timer);
     stream.destroy();
   }
 }

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fetchSource, type FetchProgress } from '../../../tasks/lib/fetch/index.js';
 import { partPath } from '../../../tasks/lib/fetch/download.js';
 import type { FileSource } from '../../../tasks/lib/sources.js';
-import { context, failure, hex, sample, scratch } from './support/context.js';
+import { context, failure, hex, sample, scratch, STALLS } from './support/context.js';
 import { FaultServer } from './support/httpserver.js';
 
 let server: FaultServer;
@@ -40,10 +40,19 @@ describe('http', () => {
     const fetched = await fetchSource(spec([url], sha256), context());
     expect(hex(readFileSync(fetched.path))).toBe(sha256);
     const ranges = server.requests('/breaks').map(({ headers: sent }) => [sent.range, sent['if-range']]);
-    expect(ranges[0]).toEqual([undefined, undefined]);
-    expect(ranges[1]?.[0]).toMatch(/^bytes=[1-9]\d*-$/);
-    expect(ranges[1]?.[1]).toBe('"v1"');
-    expect(ranges).toHaveLength(3);
+    expect(ranges).toEqual([[undefined, undefined], ['bytes=400000-', '"v1"'], ['bytes=900000-', '"v1"']]);
+  });
+
+  it.each([1, 20_000, 100_000])('keeps what came before a server broke off, to the last byte: %i', async (came) => {
+    const { body, sha256 } = sample(300_000);
+    const url = server.on(`/breaks${String(came)}`, { body, breakAfter: came }, { status: 404 });
+    const ctx = context();
+    expect((await failure(fetchSource(spec([url], sha256), ctx))).code).toBe('network');
+    const part = partial(ctx.cacheDir).find((name) => name.endsWith('.part')) ?? '';
+    expect(readFileSync(join(ctx.cacheDir, 'downloads/partial', part)).equals(body.subarray(0, came))).toBe(true);
+    server.on(`/breaks${String(came)}`, { body });
+    expect((await fetchSource(spec([url], sha256), ctx)).digest).toBe(sha256);
+    expect(server.requests(`/breaks${String(came)}`).at(-1)?.headers.range).toBe(`bytes=${String(came)}-`);
   });
 
   it('starts from zero when the file changed between two attempts', async () => {
@@ -105,10 +114,10 @@ describe('http', () => {
   it('gives up on a server that stalls, keeps what came, and goes on from there', async () => {
     const { body, sha256 } = sample();
     const url = server.on('/stalls', { body, stallAfter: 200_000 }, { body });
-    const ctx = context();
+    const ctx = context({ patience: STALLS });
     expect((await fetchSource(spec([url], sha256), ctx)).digest).toBe(sha256);
     expect(server.requests('/stalls')[1]?.headers.range).toBe('bytes=200000-');
-    expect(readFileSync(ctx.log?.path ?? '', 'utf8')).toContain('no data for 1 s');
+    expect(readFileSync(ctx.log?.path ?? '', 'utf8')).toContain('no data for 3 s');
   });
 
   it('ends after a bounded number of attempts that bring nothing', async () => {

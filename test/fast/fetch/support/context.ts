@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExpectedError } from '../../../../tasks/lib/errors.js';
+import type { Patience } from '../../../../tasks/lib/fetch/context.js';
 import type { FetchContext } from '../../../../tasks/lib/fetch/index.js';
 import { StageLog } from '../../../../tasks/lib/log.js';
 import { onCleanup } from './cleanup.js';
@@ -20,6 +21,13 @@ export interface TestContext extends FetchContext {
   notices: string[];
 }
 
+/**
+ * Attempts follow quickly. Silence counts only after a minute, as a busy machine may be silent for a while: tests of
+ * servers that stall say STALLS.
+ */
+const PATIENCE: Partial<Patience> = { stallSeconds: 60, connectSeconds: 10, attempts: 3, backoffMs: 10, maxRetryAfterSeconds: 2, lockWaitMs: 120_000 };
+export const STALLS: Partial<Patience> = { ...PATIENCE, stallSeconds: 3 };
+
 /** A context with a cache of its own and little patience. */
 export function context(options: Partial<FetchContext> = {}): TestContext {
   const folder = scratch();
@@ -34,7 +42,7 @@ export function context(options: Partial<FetchContext> = {}): TestContext {
     notice: (text) => notices.push(text),
     notices,
     log: new StageLog(join(folder, 'fetch.log')),
-    patience: { stallSeconds: 1, connectSeconds: 5, attempts: 3, backoffMs: 10, maxRetryAfterSeconds: 2, lockWaitMs: 30_000 },
+    patience: PATIENCE,
     ...options,
   };
 }
