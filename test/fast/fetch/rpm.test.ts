@@ -25,7 +25,7 @@ describe.skipIf(rpmMissing !== undefined)(`signatures of RPMs${why(rpmMissing)}`
     stranger = shop.signer('stranger');
     good = shop.package('good', { by: vendor, hash: 'SHA256' });
     server = await FaultServer.start();
-  }, 60_000);
+  });
 
   const spec = (path: string, signer = vendor): FileSource => ({
     kind: 'file',

@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { beforeEach, vi } from 'vitest';
+import { startInetd } from '../../../support/inetd.js';
 import { onCleanup } from './cleanup.js';
 
 /** Real git repositories, and the ways to serve them: git daemon, http-backend, plain files over http. */
@@ -80,31 +81,11 @@ export function makeHistory(folder: string, name = 'repo'): History {
   return { path, commits, other };
 }
 
-async function listening(port: number): Promise<void> {
-  for (const until = Date.now() + 5000; Date.now() < until; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => {
-        socket.destroy();
-        resolve(true);
-      }).on('error', () => resolve(false));
-    });
-    if (open) return;
-  }
-  throw new Error(`nothing listens at port ${String(port)}`);
-}
-
 /** `git daemon` over a folder of repositories. Returns git://… */
 export async function startDaemon(base: string): Promise<string> {
-  const probe = createTcpServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  const child = spawn('git', ['daemon', `--base-path=${base}`, '--export-all', `--port=${String(port)}`, '--listen=127.0.0.1', '--reuseaddr'], { stdio: 'ignore', detached: true });
-  onCleanup(() => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  });
-  await listening(port);
-  return `git://127.0.0.1:${String(port)}`;
+  const daemon = await startInetd(['git', 'daemon', '--inetd', '--log-destination=none', `--base-path=${base}`, '--export-all']);
+  onCleanup(() => daemon.stop());
+  return `git://127.0.0.1:${String(daemon.port)}`;
 }
 
 function serveFile(root: string, request: IncomingMessage, response: ServerResponse): void {
@@ -136,6 +117,8 @@ function serveBackend(root: string, request: IncomingMessage, response: ServerRe
       REMOTE_ADDR: '127.0.0.1',
     },
   });
+  // A program that has answered without reading all of the question.
+  child.stdin.on('error', () => undefined);
   request.pipe(child.stdin);
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
