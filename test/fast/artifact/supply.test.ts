@@ -29,7 +29,7 @@ beforeAll(async () => {
   const built = await run('shape', '--tools', 'none', '--no-packages', '--no-ccache', '--json');
   expect(built.stderr).toBe('');
   artifact = (built.json as { artifact: string }).artifact;
-}, 120_000);
+});
 
 describe('the bill of materials', () => {
   it('is valid CycloneDX 1.6, and names sources, patches and kernel with digests and licences', async () => {

@@ -29,7 +29,7 @@ beforeAll(async () => {
   first = await make('one', 0o022);
   await new Promise((resolve) => setTimeout(resolve, 1100));
   second = await make('two/deeper', 0o077);
-}, 120_000);
+});
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const NAMES = [

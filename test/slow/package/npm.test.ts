@@ -28,7 +28,7 @@ beforeAll(() => {
   mkdirSync(app);
   writeFileSync(join(app, 'package.json'), '{"name": "app", "private": true, "type": "module"}\n');
   execFileSync('npm', ['install', '--no-audit', '--no-fund', join(dir, packed.filename)], { cwd: app, stdio: 'pipe' });
-}, 300_000);
+});
 
 describe('the npm package', () => {
   it('holds program, types, data and licences, and nothing of the tests', () => {

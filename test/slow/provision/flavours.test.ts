@@ -141,14 +141,14 @@ describe.each(names)('%s', (name) => {
     await context.end();
     await lab.stop();
     await rm(scratch, { recursive: true, force: true });
-  }, 120_000);
+  });
 
   it('starts, and what was claimed is in effect', async () => {
     await put(await make(POOL));
     expect(await said('/etc/build-kernel/gateway guard')).toBe('0');
     expect(await said('/etc/build-kernel/gateway start')).toBe('0');
     expect(await drift()).toEqual([]);
-  }, 300_000);
+  });
 
   it('carries traffic, and nothing leaves untranslated', async () => {
     await answered(12, way().as);
@@ -158,7 +158,7 @@ describe.each(names)('%s', (name) => {
     await context.ping('client', REMOTE, '-n', '2', '-T', '700');
     await checkNoLeak(context, ['isp1']);
     expect(context.checks.filter(({ ok }) => !ok)).toEqual([]);
-  }, 300_000);
+  });
 
   it('CHROUTE sends what the redirects name, and netfilter translates, to the other ISP', async () => {
     if (!artifact.manifest.addons.includes('chroute')) return;
@@ -169,7 +169,7 @@ describe.each(names)('%s', (name) => {
     const pool: readonly string[] = redirected ? POOL2 : POOL;
     expect(connections.map(({ ok, seen: peer, error }) => (ok ? (peer?.address ?? '?') : (error ?? '?'))).filter((each) => !pool.includes(each))).toEqual([]);
     expect([await by('isp1'), await by('isp2')]).toEqual(redirected ? [0, 4] : [4, 0]);
-  }, 300_000);
+  });
 
   it('started again it touches nothing; what another took away is put back', async () => {
     expect(await said('/etc/build-kernel/gateway start')).toBe('0');
@@ -179,7 +179,7 @@ describe.each(names)('%s', (name) => {
       await gw('/etc/build-kernel/gateway reload');
     }
     expect(await drift()).toEqual([]);
-  }, 300_000);
+  });
 
   it('reload to a smaller pool breaks no open connection', async () => {
     const { from, to } = way();
@@ -196,7 +196,7 @@ describe.each(names)('%s', (name) => {
     if (!lucky) expect(lines.filter((line) => line.includes(' alive '))).toHaveLength(language === 'nat-service' ? 4 : 6);
     // dsnat's IPVS sends back where it came from what comes to an address that is not the host's: 15,000 packets a second.
     expect((await context.packets('isp1')).length - before).toBeLessThan(2000);
-  }, 300_000);
+  });
 
   it('keepalived of the flavour is started by its init script, sets up the same rules, and stops', async () => {
     // nat-snat's is the distribution's, with a unit of its own (debian.test.ts).
@@ -224,7 +224,7 @@ describe.each(names)('%s', (name) => {
     expect((await gw(`${init} reload`)).ended).toBe('0');
     expect((await gw(`${init} stop`)).ended).toBe('0');
     expect((await gw(`${init} status`)).ended).toBe('3');
-  }, 300_000);
+  });
 
   it('stops without a leak, and is removed', async () => {
     await gw('/etc/build-kernel/gateway stop; sysctl -w net.ipv4.ip_forward=1');
@@ -235,5 +235,5 @@ describe.each(names)('%s', (name) => {
     const removed = await gw('/etc/build-kernel/gateway remove; ip -o addr show dev eth1; ipvsadm -ln 2>/dev/null; iptables-save 2>/dev/null');
     expect(removed.stdout).not.toMatch(new RegExp(`BK-|${POOL[0].replaceAll('.', '\\.')}|0\\.0\\.0\\.0:0`));
     expect(removed.stdout).toContain(`${OUTSIDE}/24`);
-  }, 300_000);
+  });
 });

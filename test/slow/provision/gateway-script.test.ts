@@ -143,7 +143,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     await lab.must(`ip netns exec server node ${all.dir}/server.cjs ${all.dir}/ready & sleep 0.1; while [ ! -e ${all.dir}/ready ]; do sleep 0.1; done`);
     await render();
     before = await look();
-  }, 120_000);
+  });
   afterAll(async () => {
     lab.end();
     await rm(all.dir, { recursive: true, force: true });

@@ -41,7 +41,7 @@ describe.each(SHELLS)('questions to %s', (...shell) => {
     const answers = await ask(folderTarget(root, shell), [{ script: 'exec sleep 60' }, { script: 'echo after' }], { limit: 1 });
     expect(answers[0]).toMatchObject({ timedOut: true, stdout: '' });
     expect(answers[1]?.stdout).toBe('after\n');
-  }, 20_000);
+  });
 });
 
 it('an answer that is cut off is told, not taken for a pass', async () => {

@@ -105,7 +105,7 @@ describe('provision of a folder', () => {
       expect(readFileSync(join(root, 'etc/build-kernel/links'), 'utf8')).toBe(`rubbish ${String(time)}\n`);
     }
     writeFileSync(join(root, 'etc/build-kernel/links'), 'eth0 -\neth1 -\n');
-  }, 120_000);
+  });
 
   it('rolls back run by run until nothing is left to take back, byte by byte', async () => {
     expect((await run('rollback', '--folder', root, '--yes', '--json')).json).toMatchObject({ outcome: 'taken back', changes: [{ path: '/etc/build-kernel/addresses' }] });

@@ -34,7 +34,7 @@ beforeAll(async () => {
     const desired = await desire(spec, facts, artifact);
     hosts.push({ name, desired, files: await writeOut(desired, join(all.dir, 'hosts', name)) });
   }
-}, 120_000);
+});
 afterAll(() => rm(all.dir, { recursive: true, force: true }));
 
 /** Every shell script that is put on a host or run there, once. */

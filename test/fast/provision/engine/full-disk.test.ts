@@ -60,5 +60,5 @@ describe.skipIf(!namespaces)('a full disk', () => {
     }
     expect([...states]).toContain('applied 0');
     expect([...states].filter((state) => state.startsWith('applying')).length).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });
