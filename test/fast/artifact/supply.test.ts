@@ -24,6 +24,14 @@ const copyOf = (name: string): string => {
   return copy;
 };
 
+const homes: string[] = [];
+afterAll(() => {
+  for (const home of homes) {
+    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+    rmSync(home, { recursive: true, force: true });
+  }
+});
+
 beforeAll(async () => {
   data = shapeData(dir);
   const built = await run('shape', '--tools', 'none', '--no-packages', '--no-ccache', '--json');
@@ -79,13 +87,7 @@ describe('signatures', () => {
   it('by an OpenPGP key: good, and by another key', async () => {
     const copy = copyOf('by-gpg');
     // A short home: gpg-agent's socket has a path limit.
-    const homes = ['a', 'b'].map((name) => mkdtempSync(join(tmpdir(), `bk-${name}`)));
-    afterAll(() => {
-      for (const home of homes) {
-        execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
-        rmSync(home, { recursive: true, force: true });
-      }
-    });
+    homes.push(...['a', 'b'].map((name) => mkdtempSync(join(tmpdir(), `bk-${name}`))));
     for (const [index, home] of homes.entries()) {
       execFileSync('gpg', ['--homedir', home, '--batch', '--passphrase', '', '--quick-gen-key', `t${String(index)}@example.org`, 'ed25519', 'sign'], { stdio: 'pipe' });
       writeFileSync(join(dir, `${String(index)}.asc`), execFileSync('gpg', ['--homedir', home, '--armor', '--export']));

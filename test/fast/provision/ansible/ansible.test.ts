@@ -155,7 +155,7 @@ it('a host that was not booted into the run is taken back without a reboot', asy
     await rm(join(root, 'said'), { force: true });
     await writeFile(join(place, 'runs/abc/state'), `${state}\n`);
     const script = raw.replaceAll('{{ engine }}', join(place, 'engine')).replaceAll('{{ build_kernel_run }}', 'abc').replaceAll(/\{% .*? %\}/g, '');
-    await run(['sh', '-c', script], { env: { ROOT: root } });
+    await run(['sh', '-c', script], { env: { ROOT: root, SYNC: 'true' } });
     // What reboots goes on behind: it must have ended before the folder goes.
     if ((await lines()).includes('reboot')) await vi.waitFor(async () => expect(await lines()).toContain('rebooted'), { timeout: 30_000 });
     return lines();
