@@ -1,12 +1,13 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { SshSettings } from '../../tasks/provision/target/index.js';
+import { startInetd } from './inetd.js';
+import { marked, until } from './processes.js';
 
-/** A real sshd on loopback with keys of its own, and a proxy before it that cuts connections. Needs root, as sshd does. */
+/** A real sshd on loopback with keys of its own, and a proxy before it that cuts connections. Sessions are those of whoever runs the tests. */
 
 export interface Sshd {
   folder: string;
@@ -14,40 +15,25 @@ export interface Sshd {
   /** ssh configuration that knows its host key and has the user's key. */
   config: string;
   settings(more?: Partial<SshSettings>): SshSettings;
+  /** Waits until all that sessions began has ended: a connection that is cut does not end a script that arrived. */
+  quiet(): Promise<void>;
   stop(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+/** In the environment of every session. */
+const MARK = 'BUILD_KERNEL_TEST_SSHD';
 
-async function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('data', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => {
-      resolve(false);
-    });
-  });
-}
-
-/** @param lines more of sshd_config */
-export async function startSshd(lines: readonly string[] = []): Promise<Sshd> {
+/**
+ * @param lines more of sshd_config
+ * @param environment of the sessions
+ */
+export async function startSshd(lines: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'bk-sshd-'));
-  const port = await freePort();
   for (const name of ['host', 'user']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)]);
   copyFileSync(join(folder, 'user.pub'), join(folder, 'authorized_keys'));
-  mkdirSync('/run/sshd', { recursive: true });
+  // sshd separates privileges into it when root starts it.
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
   const config = [
-    `Port ${String(port)}`,
-    'ListenAddress 127.0.0.1',
     `HostKey ${folder}/host`,
     `AuthorizedKeysFile ${folder}/authorized_keys`,
     'PidFile none',
@@ -55,27 +41,28 @@ export async function startSshd(lines: readonly string[] = []): Promise<Sshd> {
     'PermitRootLogin yes',
     'PasswordAuthentication no',
     'UsePAM no',
-    'MaxStartups 100',
+    `SetEnv ${Object.entries({ ...environment, [MARK]: folder }).map(([name, value]) => `${name}=${value}`).join(' ')}`,
     ...lines,
   ];
   writeFileSync(join(folder, 'sshd_config'), config.map((line) => `${line}\n`).join(''));
-  const hostKey = execFileSync('cat', [join(folder, 'host.pub')], { encoding: 'utf8' }).split(' ').slice(0, 2).join(' ');
+  const server = await startInetd(['/usr/sbin/sshd', '-i', '-f', join(folder, 'sshd_config')]);
+  const { port } = server;
+  const hostKey = readFileSync(join(folder, 'host.pub'), 'utf8').split(' ').slice(0, 2).join(' ');
   writeFileSync(join(folder, 'known_hosts'), `[127.0.0.1]:${String(port)} ${hostKey}\ngateway ${hostKey}\n`);
   writeFileSync(join(folder, 'ssh_config'), `Host *\n  UserKnownHostsFile ${folder}/known_hosts\n  GlobalKnownHostsFile none\n  IdentityFile ${folder}/user\n  IdentitiesOnly yes\n  IdentityAgent none\n  HostKeyAlias gateway\n  StrictHostKeyChecking yes\n`);
-  const daemon: ChildProcess = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(folder, 'sshd_config')], { stdio: 'ignore' });
-  for (let tries = 0; !(await answers(port)); tries += 1) {
-    if (tries > 100) throw new Error('sshd does not answer');
-    await sleep(100);
-  }
+  const quiet = async (): Promise<void> => {
+    if (!(await until(() => marked(MARK, folder).length === 0))) throw new Error(`still at work: ${marked(MARK, folder).map((pid) => readFileSync(`/proc/${String(pid)}/cmdline`, 'latin1').replaceAll('\0', ' ')).join('; ')}`);
+  };
   return {
     folder,
     port,
     config: join(folder, 'ssh_config'),
     settings: (more = {}) => ({ name: 'gw1', destination: 'root@127.0.0.1', port, config: join(folder, 'ssh_config'), oldAlgorithms: false, ...more }),
+    quiet,
     stop: async () => {
-      const ended = new Promise((resolve) => daemon.once('exit', resolve));
-      daemon.kill();
-      await ended;
+      await server.stop();
+      // What sessions began goes on without them.
+      await quiet();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +9,7 @@ import { makePlan } from '../../../tasks/provision/plan/index.js';
 import { writeBundle } from '../../../tasks/provision/run/index.js';
 import { folderTarget } from '../../../tasks/provision/target/index.js';
 import type { Desired, HostFacts, Resource } from '../../../tasks/provision/types.js';
+import { startSshd, type Sshd } from '../../support/sshd.js';
 
 /**
  * The playbook on two hosts: sshds on loopback whose sessions have ROOT set, so that the engine works in a folder each. The
@@ -17,55 +17,23 @@ import type { Desired, HostFacts, Resource } from '../../../tasks/provision/type
  */
 
 let scratch: string;
-const hosts = new Map<string, { root: string; stop: () => void; done: Promise<unknown> }>();
-
-async function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address ? address.port : 0);
-      });
-    });
-  });
-}
+const hosts = new Map<string, { root: string; sshd: Sshd }>();
 
 async function startHost(name: string): Promise<string> {
-  const folder = join(scratch, name);
-  const root = join(folder, 'root');
+  const root = join(scratch, name, 'root');
   await mkdir(join(root, 'var/lib'), { recursive: true });
   await mkdir(join(root, 'etc'));
-  const port = await freePort();
-  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'hostkey')]);
-  await writeFile(
-    join(folder, 'sshd_config'),
-    `Port ${String(port)}\nListenAddress 127.0.0.1\nHostKey ${join(folder, 'hostkey')}\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nAuthorizedKeysFile ${join(scratch, 'key.pub')}\nSubsystem sftp internal-sftp\nSetEnv ROOT=${root}\n`,
-  );
-  const abort = new AbortController();
-  const done = run(['/usr/sbin/sshd', '-D', '-e', '-f', join(folder, 'sshd_config')], { abort: abort.signal, ok: [0, 255] }).catch(() => undefined);
-  hosts.set(name, {
-    root,
-    done,
-    stop: () => {
-      abort.abort('end of the test');
-    },
-  });
-  const key = (await readFile(join(folder, 'hostkey.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
-  await writeFile(join(scratch, 'known_hosts'), `[127.0.0.1]:${String(port)} ${key}\n`, { flag: 'a' });
-  return `Host ${name}\n  HostName 127.0.0.1\n  Port ${String(port)}\n  User ${userInfo().username}\n  IdentityFile ${join(scratch, 'key')}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${join(scratch, 'known_hosts')}\n`;
+  const sshd = await startSshd(['Subsystem sftp internal-sftp'], { ROOT: root });
+  hosts.set(name, { root, sshd });
+  return `Host ${name}\n  HostName 127.0.0.1\n  Port ${String(sshd.port)}\n  User ${userInfo().username}\n  IdentityFile ${join(sshd.folder, 'user')}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${join(sshd.folder, 'known_hosts')}\n`;
 }
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'bk-'));
-  // sshd separates privileges into it when root starts it.
-  if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true });
-  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(scratch, 'key')]);
   await writeFile(join(scratch, 'ssh_config'), [await startHost('gw1'), await startHost('gw2')].join('\n'));
 });
 afterAll(async () => {
-  for (const { stop } of hosts.values()) stop();
-  await Promise.all([...hosts.values()].map(({ done }) => done));
+  await Promise.all([...hosts.values()].map(({ sshd }) => sshd.stop()));
   await rm(scratch, { recursive: true, force: true });
 });
 
