@@ -1,57 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { desire } from '../../../tasks/provision/desired/index.js';
 import type { Desired, Gateway } from '../../../tasks/provision/types.js';
 import { el6, gateway } from '../../fast/provision/desired/support/fixtures.js';
 import { artifacts, writeOut, type Artifacts } from '../../fast/provision/desired/support/rendered.js';
+import { NamespaceShell } from '../../support/namespaces.js';
 
 /** The gateway script, run: a client, a gateway and a server in network namespaces, SNAT by iptables. */
 
-/** A shell in namespaces of its own; commands go in, what they print and their status come out. */
-class Lab {
-  private readonly shell: ChildProcessWithoutNullStreams;
-  private count = 0;
-  private output = '';
-
-  constructor() {
-    this.shell = spawn('unshare', ['-rnm', 'sh'], { env: { ...process.env, LC_ALL: 'C' } });
-    this.shell.stdout.on('data', (data: Buffer) => {
-      this.output += data.toString();
-    });
-    this.shell.stderr.on('data', (data: Buffer) => {
-      this.output += data.toString();
-    });
-  }
-
-  async sh(script: string): Promise<{ status: number; text: string }> {
-    this.count += 1;
-    const mark = `== ${String(this.count)} ends`;
-    this.output = '';
-    this.shell.stdin.write(`{ ${script}\n} </dev/null; echo "${mark} $?"\n`);
-    const end = Date.now() + 60_000;
-    for (;;) {
-      const found = new RegExp(`${mark} (\\d+)\n`).exec(this.output);
-      if (found) return { status: Number(found[1]), text: this.output.slice(0, found.index).trim() };
-      if (Date.now() > end) throw new Error(`no end of: ${script}\n${this.output}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-
-  async must(script: string): Promise<string> {
-    const { status, text } = await this.sh(script);
-    if (status !== 0) throw new Error(`${script}\nended with ${String(status)}: ${text}`);
-    return text;
-  }
-
-  end(): void {
-    this.shell.stdin.end();
-    this.shell.kill('SIGKILL');
-  }
-}
-
-const CLIENT = `const net = require('net'); const s = net.connect({ host: '198.51.100.80', port: 80, timeout: 1500 });
+/** Who is seen at the server, or "none" after as many milliseconds as it is given. */
+const CLIENT = `const net = require('net'); const s = net.connect({ host: '198.51.100.80', port: 80, timeout: Number(process.argv[2]) });
 s.on('data', (data) => { console.log(String(data).trim()); process.exit(0); });
 for (const bad of ['error', 'timeout']) s.on(bad, () => { console.log('none'); process.exit(0); });`;
 /** Says who asks, then once more for every line it gets. */
@@ -62,7 +21,7 @@ s.on('data', (data) => fs.appendFileSync(said, String(data)));
 setInterval(() => { if (fs.existsSync(ask + n)) { n += 1; s.write('x\\n'); } }, 50);`;
 
 let all: Artifacts;
-let lab: Lab;
+let lab: NamespaceShell;
 let conf: string;
 let desired: Desired;
 let shell = 'dash';
@@ -100,7 +59,9 @@ async function render(change: Partial<Gateway> = {}): Promise<void> {
 
 const gw = (command: string): string => `ip netns exec gw env BUILD_KERNEL_CONF=${conf} BUILD_KERNEL_STATE=/run/bk ${command}`;
 const run = (action: string): Promise<{ status: number; text: string }> => lab.sh(gw(`${shell} ${conf}/gateway ${action}`));
-const ask = (): Promise<string> => lab.must(`ip netns exec client node ${all.dir}/client.cjs`);
+/** An answer is waited for; that there is none shows after a moment. */
+const ask = (): Promise<string> => lab.must(`ip netns exec client node ${all.dir}/client.cjs 60000`);
+const silence = (): Promise<string> => lab.must(`ip netns exec client node ${all.dir}/client.cjs 1500`);
 const leaked = async (): Promise<number> => Number(await lab.must(`ip netns exec server iptables -t raw -nvxL PREROUTING | awk '/192.168.0.0/ { print $1 }'`));
 
 async function look(): Promise<typeof before> {
@@ -130,7 +91,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     shell = which;
     all = await artifacts();
     conf = join(all.dir, 'conf');
-    lab = new Lab();
+    lab = new NamespaceShell();
     await lab.must('mount -t tmpfs tmpfs /run');
     for (const name of ['client', 'gw', 'server']) await lab.must(`ip netns add ${name}; ip -n ${name} link set lo up`);
     await lab.must('ip link add eth0 netns client type veth peer name eth0 netns gw; ip link add eth0 netns server type veth peer name eth1 netns gw');
@@ -145,7 +106,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     before = await look();
   });
   afterAll(async () => {
-    lab.end();
+    await lab.end();
     await rm(all.dir, { recursive: true, force: true });
   });
 
@@ -157,7 +118,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
 
   it('guard lets nothing pass before the gateway is started', async () => {
     expect(await run('guard')).toMatchObject({ status: 0 });
-    expect(await ask()).toBe('none');
+    expect(await silence()).toBe('none');
     expect(await leaked()).toBe(0);
     expect((await run('status')).status).toBe(1);
   });
@@ -185,7 +146,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
 
   it('reload with another pool keeps open connections and the host’s own addresses', async () => {
     const [said, question] = [join(all.dir, 'said'), join(all.dir, 'ask')];
-    await lab.must(`ip netns exec client node ${all.dir}/stayer.cjs ${said} ${question} & i=0; while [ ! -s ${said} ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done; cat ${said}`);
+    await lab.must(`ip netns exec client node ${all.dir}/stayer.cjs ${said} ${question} & i=0; while [ ! -s ${said} ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done; cat ${said}`);
     await render({ snat: snat(['203.0.113.102']) });
     expect(await run('reload')).toMatchObject({ status: 0, text: '' });
     expect(await ask()).toBe('203.0.113.102');
@@ -194,7 +155,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     expect(addresses).toContain('203.0.113.77/24');
     expect(addresses).toContain('203.0.113.2/24');
     expect(addresses).not.toContain('203.0.113.100/');
-    await lab.must(`touch ${question}0; sleep 1`);
+    await lab.must(`touch ${question}0; i=0; while [ $(wc -l <${said}) -lt 2 ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done`);
     expect((await lab.must(`cat ${said}`)).split('\n')).toHaveLength(2);
     expect(await leaked()).toBe(0);
   });
@@ -228,7 +189,8 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
     await render({ snat: snat(['203.0.113.102']), interfaces: spec().interfaces.map((each) => (each.role === 'outside' ? { ...each, addresses: [...each.addresses, '2001:db8::ffff:2/64', '2001:db8::1/128'] } : each)) });
     expect(await run('reload')).toMatchObject({ status: 0, text: '' });
     expect(await lab.must('ip -n gw -6 -o addr show dev eth1')).toMatch(/2001:db8::1\/128 .*deprecated/);
-    expect(await lab.must('sleep 2; ip -n gw -6 route get 2001:db8::9')).toContain('src 2001:db8::ffff:2');
+    // An address is not sent by before the kernel knows that nobody else has it.
+    expect(await lab.must('while ip -n gw -6 -o addr show dev eth1 tentative | grep -q .; do sleep 0.1; done; ip -n gw -6 route get 2001:db8::9')).toContain('src 2001:db8::ffff:2');
     await render({ snat: snat(['203.0.113.102']) });
     expect(await run('reload')).toMatchObject({ status: 0, text: '' });
   });
@@ -256,7 +218,7 @@ describe.each(['dash', 'busybox sh'])('the gateway script in %s', (which) => {
 
   it('stop lets nothing pass', async () => {
     expect(await run('stop')).toMatchObject({ status: 0 });
-    expect(await ask()).toBe('none');
+    expect(await silence()).toBe('none');
     expect(await leaked()).toBe(0);
   });
 

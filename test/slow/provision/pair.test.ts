@@ -1,4 +1,3 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -6,42 +5,13 @@ import { desire } from '../../../tasks/provision/desired/index.js';
 import { loadSpec } from '../../../tasks/provision/spec/load.js';
 import { debian } from '../../fast/provision/desired/support/fixtures.js';
 import { artifacts, writeOut, type Artifacts } from '../../fast/provision/desired/support/rendered.js';
+import { NamespaceShell } from '../../support/namespaces.js';
+import { until as waitFor } from '../../support/processes.js';
 
 /**
  * Two gateways from one gateway.yaml in network namespaces: their own scripts and keepalived.conf, run by the stock
  * keepalived. The master disappears under traffic; lost connections are counted, and said.
  */
-
-/** A shell in namespaces of its own; commands go in, what they print and their status come out. */
-class Lab {
-  private readonly shell: ChildProcessWithoutNullStreams = spawn('unshare', ['-rnmp', '--fork', '--kill-child', '--mount-proc', 'sh'], { env: { ...process.env, LC_ALL: 'C' } });
-  private count = 0;
-  private output = '';
-
-  constructor() {
-    for (const stream of [this.shell.stdout, this.shell.stderr]) stream.on('data', (data: Buffer) => (this.output += data.toString()));
-  }
-
-  async must(script: string): Promise<string> {
-    this.count += 1;
-    const mark = `== ${String(this.count)} ends`;
-    this.output = '';
-    this.shell.stdin.write(`{ ${script}\n} </dev/null; echo "${mark} $?"\n`);
-    const end = Date.now() + 120_000;
-    for (;;) {
-      const found = new RegExp(`${mark} (\\d+)\n`).exec(this.output);
-      const text = this.output.slice(0, found?.index).trim();
-      if (found?.[1] === '0') return text;
-      if (found || Date.now() > end) throw new Error(`${script}\n${text}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  end(): void {
-    this.shell.stdin.end();
-    this.shell.kill('SIGKILL');
-  }
-}
 
 const SPEC = (pool: string): string => `flavour: iptables-snat
 interfaces:
@@ -65,24 +35,21 @@ hosts:
 
 /** Says who asks. */
 const SERVER = `require('net').createServer((s) => { s.on('error', () => {}); s.end(s.remoteAddress + '\\n'); }).listen(80, '203.0.113.254', () => require('fs').writeFileSync(process.argv[2], ''));`;
-/** A connection every 200 ms until a file appears; at the end one line each: seconds since the start, and what it left as or "none". */
+/** A connection every 200 ms until a file appears, and a file when the first has been answered; at the end one line each: seconds since the start, and what it left as or "none". */
 const CLIENT = `const net = require('net'), fs = require('fs'); const [, , out, stop] = process.argv; const began = Date.now(); const lines = []; let open = 0;
 const timer = setInterval(() => { const at = Date.now() - began; open += 1; let seen = 'none';
   const s = net.connect({ host: '203.0.113.254', port: 80 }); s.setTimeout(1500, () => s.destroy());
-  s.on('data', (data) => (seen = String(data).trim())); s.on('error', () => {}); s.on('close', () => { open -= 1; lines.push(at + ' ' + seen); });
+  s.on('data', (data) => { seen = String(data).trim(); fs.writeFileSync(out + '.begun', ''); }); s.on('error', () => {}); s.on('close', () => { open -= 1; lines.push(at + ' ' + seen); });
   if (fs.existsSync(stop)) clearInterval(timer);
 }, 200);
 process.on('exit', () => fs.writeFileSync(out, lines.sort((a, b) => parseInt(a) - parseInt(b)).join('\\n')));`;
 
 let all: Artifacts;
-let lab: Lab;
+let lab: NamespaceShell;
 const conf = (host: string): string => join(all.dir, host, 'etc/build-kernel');
 const held = async (host: string): Promise<boolean> => (await lab.must(`ip -n ${host} -o addr show`)).includes(' 203.0.113.100/');
 async function until(what: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (await what()) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  if (await waitFor(what)) return;
   throw new Error(`it did not come about\n${await lab.must('ip -n gw1 -o addr show; ip -n gw2 -o addr show; cat /run/*/keepalived.log')}`);
 }
 
@@ -101,8 +68,8 @@ const gateway = (host: string, action: string): string => `ip netns exec ${host}
 /** What became of connections, one every 200 ms, while something happened: seconds since the start, and what each left as. */
 async function underTraffic(happens: () => Promise<void>): Promise<{ at: number; seen: string }[]> {
   const [out, stop] = [join(all.dir, 'tries'), join(all.dir, 'stop')];
-  await Promise.all([out, stop].map((path) => rm(path, { force: true })));
-  await lab.must(`ip netns exec client node ${all.dir}/client.cjs ${out} ${stop} & sleep 3`);
+  await Promise.all([out, `${out}.begun`, stop].map((path) => rm(path, { force: true })));
+  await lab.must(`ip netns exec client node ${all.dir}/client.cjs ${out} ${stop} & while [ ! -e ${out}.begun ]; do sleep 0.1; done; sleep 2`);
   await happens();
   await lab.must(`sleep 3; touch ${stop}; while [ ! -e ${out} ]; do sleep 0.2; done`);
   return (await readFile(out, 'utf8')).split('\n').map((line) => line.split(' ')).map(([at = '', seen = '']) => ({ at: Number(at) / 1000, seen }));
@@ -115,7 +82,7 @@ const lostOf = (tries: readonly { at: number; seen: string }[], what: string): n
 
 beforeAll(async () => {
   all = await artifacts();
-  lab = new Lab();
+  lab = new NamespaceShell();
   for (const host of ['gw1', 'gw2']) await render(host, '203.0.113.100-203.0.113.101');
   await lab.must('mount -t tmpfs tmpfs /run; mkdir /run/netns');
   await lab.must('ip link add inside type bridge; ip link add outside type bridge; ip link set inside up; ip link set outside up');
@@ -138,7 +105,7 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  lab.end();
+  await lab.end();
   await rm(all.dir, { recursive: true, force: true });
 });
 

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { run, type ExecResult } from '../../../tasks/lib/exec.js';
 import { exists } from '../../../tasks/lib/files.js';
+import { lastingPort } from '../port.js';
 import { HostProcess } from './process.js';
 
 /** A host that tests provision: a real boot loader and disk, reached over ssh as an operator reaches it. */
@@ -58,19 +58,6 @@ export interface SshAccess {
 const MANAGEMENT = '172.31.255.0/24';
 const MANAGEMENT_ADDRESS = '172.31.255.15';
 
-async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address ? address.port : 0);
-      });
-    });
-  });
-}
-
 const BOOT_TIMEOUT = { el6: 600, debian: 1200 } as const;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -92,7 +79,7 @@ export class Host {
     await mkdir(folder, { recursive: true });
     const disk = join(folder, 'disk.qcow2');
     if (!(await exists(disk))) await run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', image.disk, '-F', image.disk.endsWith('.qcow2') ? 'qcow2' : 'raw', disk]);
-    const port = await freePort();
+    const port = await lastingPort();
     const ssh: SshAccess = { host: '127.0.0.1', port, user: 'root', key: image.user, knownHosts: join(folder, 'known_hosts'), config: join(folder, 'ssh_config') };
     await writeFile(ssh.knownHosts, `[127.0.0.1]:${String(port)} ${image.hostKey}\n`);
     const lines = [
