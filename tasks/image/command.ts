@@ -81,7 +81,7 @@ async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Pro
   }
   const format = options.output.endsWith('.qcow2') ? 'qcow2' : 'raw';
   const image = join(scratch, 'out', basename(options.output));
-  await makeDisk(source, parts, {
+  const { uefi } = await makeDisk(source, parts, {
     root,
     image,
     format,
@@ -92,7 +92,7 @@ async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Pro
     log,
     progress,
   });
-  return { files: [image], finished: { kind: 'disk', path: image, format, append: DISK_APPEND }, packages: root.packages, root: { name: root.name, sha256: root.sha256 }, append: DISK_APPEND };
+  return { files: [image], finished: { kind: 'disk', path: image, format, uefi, append: DISK_APPEND }, packages: root.packages, root: { name: root.name, sha256: root.sha256 }, append: DISK_APPEND };
 }
 
 async function oci<S extends ImageSource>({ source, options, scratch, log }: Work<S>): Promise<Made> {

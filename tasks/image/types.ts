@@ -37,6 +37,8 @@ export interface FinishedImage {
   /** disk: the file; appliance: its folder. */
   path: string;
   format?: 'raw' | 'qcow2';
+  /** disk: UEFI starts it too. */
+  uefi?: boolean;
   /** appliance. */
   kernel?: string;
   initramfs?: string;

@@ -269,6 +269,7 @@ else
   interfaces
   cat /sys/bus/*/devices/*/modalias 2>/dev/null | sort -u | while IFS= read -r modalias; do say modalias "$modalias"; done
   root_device
+  [ -d /sys/firmware/efi ] && say uefi yes
   secure_boot
   bmc_watchdog && say bmc-watchdog yes
   management

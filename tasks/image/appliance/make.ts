@@ -45,6 +45,7 @@ export async function makeAppliance<S extends ImageSource>(
   await mkdir(into, { recursive: true });
   const kernel = join(into, 'vmlinuz');
   await copyFile(join(root, 'boot', `vmlinuz-${release}`), kernel);
+  const uefi = await bootsByUefi(join(root, 'boot'), release);
   // What boots is outside; what would undo a change has nothing to undo in memory.
   await remove(join(root, 'boot'));
   progress('packing');
@@ -61,7 +62,7 @@ export async function makeAppliance<S extends ImageSource>(
   await copyFile(initramfs, join(boot, 'boot/initramfs.img'));
   await writeAtomic(join(boot, 'boot/grub/grub.cfg'), grubConfig([{ title: `${gateway.host} (${gateway.flavour} ${release})`, kernel: '/boot/vmlinuz', initrd: '/boot/initramfs.img', append: APPLIANCE_APPEND }], diskIds(identity).filesystem));
   const disk = join(into, 'usb.img');
-  await assembleDisk({ root: boot, type: 'ext4', uefi: bootsByUefi(release), image: join(scratch, 'usb.img'), format: 'raw', freeMib: 0, identity, epoch, scratch: join(scratch, 'usb-scratch'), log, progress });
+  await assembleDisk({ root: boot, type: 'ext4', uefi, image: join(scratch, 'usb.img'), format: 'raw', freeMib: 0, identity, epoch, scratch: join(scratch, 'usb-scratch'), log, progress });
   await rename(join(scratch, 'usb.img'), disk).catch(async () => copyFile(join(scratch, 'usb.img'), disk));
   progress(basename(into));
   return { kernel, initramfs, disk };

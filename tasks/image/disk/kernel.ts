@@ -1,4 +1,4 @@
-import { chmod, copyFile, readdir } from 'node:fs/promises';
+import { chmod, copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import { remove } from '../../lib/files.js';
@@ -10,10 +10,14 @@ import type { ImageParts, ImageSource } from '../types.js';
 export type RootType = 'ext3' | 'ext4';
 
 /**
- * Whether firmware of today's kind can start it. Our 2.6.32 kernels have no CONFIG_EFI: started by UEFI they find no ACPI
- * tables and panic (seen with OVMF), so that a disk of theirs has nothing to start there.
+ * Whether UEFI can start it. A kernel without CONFIG_EFI finds no ACPI tables there and panics (2.6.32, seen with OVMF): a
+ * disk of such a kernel offers UEFI nothing.
+ * @param boot folder with the kernel's config-RELEASE; a root of the user's that has none is judged by its age
  */
-export const bootsByUefi = (release: string): boolean => !isOldKernel(release);
+export async function bootsByUefi(boot: string, release: string): Promise<boolean> {
+  const config = await readFile(join(boot, `config-${release}`), 'utf8').catch(() => undefined);
+  return config === undefined ? !isOldKernel(release) : /^CONFIG_EFI=y$/m.test(config);
+}
 /** 2.6.32 knows neither the checksums nor the 64-bit block numbers that mke2fs gives an ext4 of today. */
 export const rootType = (release: string): RootType => (isOldKernel(release) ? 'ext3' : 'ext4');
 

@@ -28,10 +28,10 @@ export interface DiskInputs {
 }
 
 /**
- * @returns what it boots: kernel release
+ * @returns the kernel's release, and whether UEFI starts it too
  * @throws ExpectedError environment, package, space
  */
-export async function makeDisk<S extends ImageSource>(source: S, parts: ImageParts<S>, input: DiskInputs): Promise<{ release: string }> {
+export async function makeDisk<S extends ImageSource>(source: S, parts: ImageParts<S>, input: DiskInputs): Promise<{ release: string; uefi: boolean }> {
   const { gateway, artifact } = source;
   const { scratch, log, progress, epoch } = input;
   const root = join(scratch, 'root');
@@ -54,8 +54,9 @@ export async function makeDisk<S extends ImageSource>(source: S, parts: ImagePar
     join(root, 'boot/grub/grub.cfg'),
     grubConfig([{ title: `${gateway.host} (${gateway.flavour})`, kernel: `/boot/${boots.kernel}`, initrd: `/boot/${boots.initrd}`, append: `root=UUID=${ids.filesystem} ro console=tty0 console=ttyS0,115200 panic=10` }], ids.filesystem),
   );
-  await assembleDisk({ root, type: rootType(release), uefi: bootsByUefi(release), image: input.image, format: input.format, freeMib: input.free, identity, epoch, scratch: join(scratch, 'disk'), log, progress });
+  const uefi = await bootsByUefi(join(root, 'boot'), release);
+  await assembleDisk({ root, type: rootType(release), uefi, image: input.image, format: input.format, freeMib: input.free, identity, epoch, scratch: join(scratch, 'disk'), log, progress });
   await runAsImageRoot(['rm', '-rf', root], { log });
   await remove(join(scratch, 'disk'));
-  return { release };
+  return { release, uefi };
 }

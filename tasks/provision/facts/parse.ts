@@ -60,6 +60,7 @@ export function parseFacts(output: string): HostFacts {
       modaliases: [...new Set(all('root-modalias').map(([modalias = '']) => modalias))],
       ...(uuid === '' ? {} : { uuid }),
     },
+    ...(first('uefi')[0] === 'yes' ? { uefi: true } : {}),
     secureBoot: first('secure-boot')[0] === 'yes',
     ...(first('keepalived-conf')[0] === 'ours' ? { keepalivedConf: 'ours' as const } : {}),
     bmcWatchdog: first('bmc-watchdog')[0] === 'yes',

@@ -30,6 +30,9 @@ export function checkSystem({ gateway, facts, kernel }: PreflightInput): Finding
           : 'Sign the kernel with a key of yours that the firmware knows (sbsign), or switch Secure Boot off in the firmware.',
     });
   }
+  if (facts.uefi === true && kernel.kind === 'kernel' && Object.keys(kernel.config).length > 0 && kernel.config['CONFIG_EFI'] === undefined) {
+    findings.push({ level: 'error', id: 'UEFI', what: `The host is started by UEFI, and ${kernel.release} was built without CONFIG_EFI: it would find no ACPI tables and panic.`, fix: `Build it with --set CONFIG_EFI=y (build-kernel ${gateway.flavour}), or switch the firmware to BIOS (CSM).` });
+  }
   if (gateway.tuning.debugLevel !== undefined && Object.keys(kernel.config).length > 0 && kernel.config['CONFIG_IP_VS_DEBUG'] === undefined) {
     findings.push({ level: 'error', id: 'debug', what: `gateway.yaml sets tuning.debug, and ${kernel.release} was built without IPVS's debug messages.`, fix: 'Build it with --debug-ipvs, or leave tuning.debug out.' });
   }

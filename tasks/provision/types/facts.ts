@@ -24,6 +24,8 @@ export interface HostFacts {
   modaliases: readonly string[];
   /** Device, driver chain and type of the root file system: what must be there before it can be mounted. */
   root: { device: string; fstype: string; drivers: readonly string[]; uuid?: string; /** of the disk, its controller and buses */ modaliases?: readonly string[] };
+  /** The firmware that started it is UEFI. */
+  uefi?: boolean;
   secureBoot: boolean;
   /** keepalived.conf is one that a gateway of ours wrote. */
   keepalivedConf?: 'ours';

@@ -9,7 +9,6 @@ import { StageLog } from '../../lib/log.js';
 import { defaultCacheDir } from '../../lib/paths.js';
 import { systemFromArtifact } from '../guest/artifact.js';
 import { makeInitramfs } from '../guest/initramfs.js';
-import { isOldKernel } from '../../lib/kernel-release.js';
 import type { GuestSystem } from '../guest/system.js';
 import { ensureUserland } from '../guest/userland.js';
 import { GuestFault, Lab } from '../lab/lab.js';
@@ -33,6 +32,8 @@ export interface ImageUnderTest {
   kind: 'disk' | 'appliance';
   path: string;
   format?: 'raw' | 'qcow2';
+  /** disk: UEFI starts it too. */
+  uefi?: boolean;
   kernel?: string;
   initramfs?: string;
   append: string;
@@ -59,15 +60,14 @@ interface Boot {
   machine: Partial<MachineSpec>;
 }
 
-async function boots(input: VerifyImageInput, traffic: string, nodes: readonly TopologyNode[], old: boolean, scratch: string, log: StageLog): Promise<Boot[]> {
+async function boots(input: VerifyImageInput, traffic: string, nodes: readonly TopologyNode[], scratch: string, log: StageLog): Promise<Boot[]> {
   const { image } = input;
   if (image.kind === 'appliance') {
     const initramfs = await overlayInitramfs(image.initramfs ?? '', traffic, scratch, log);
     return [{ how: 'kernel and initramfs', machine: { kernel: image.kernel ?? '', initramfs, append: `${image.append} ${OVERLAY_APPEND} ${OVERLAY_GATEWAY}` } }];
   }
   const raw = await copyWithAgent({ path: image.path, format: image.format ?? 'raw' }, traffic, nodes, join(scratch, 'disk'), log);
-  // A kernel of 2012 finds nothing where UEFI starts it: its disk does not offer that.
-  const firmwares = old ? (['bios'] as const) : (['bios', 'uefi'] as const);
+  const firmwares = image.uefi === true ? (['bios', 'uefi'] as const) : (['bios'] as const);
   return firmwares.map((firmware) => ({ how: firmware.toUpperCase(), machine: { disk: { file: raw, format: 'raw', firmware }, memory: 1024 } }));
 }
 
@@ -146,7 +146,7 @@ export async function verifyImage(input: VerifyImageInput): Promise<{ report: Ve
     const subject: Subject = { ...input.subject, release: manifest.release, debug: false, programs: [] };
     const results: ScenarioResult[] = [];
     let boot = 0;
-    for (const each of await boots(input, userland.traffic, nodes, isOldKernel(system.release), scratch, log)) {
+    for (const each of await boots(input, userland.traffic, nodes, scratch, log)) {
       const tried = await bootAndTry(input, each, { system, initramfs, qemu, nodes, unconnected, folder, sockets: join(scratch, 's'), subject });
       results.push(...tried.results);
       boot ||= tried.seconds;

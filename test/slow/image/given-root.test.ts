@@ -40,6 +40,8 @@ describe.skipIf(!hasSource)('a disk on an EL6-like root', () => {
   it('boots by BIOS and by UEFI as what gateway.yaml says, and passes traffic', () => {
     expect(made.stdout).not.toContain('"error"');
     expect(made.json).toMatchObject({ kind: 'disk', verified: true });
+    const results = JSON.parse(readFileSync(join(dir, 'reports/gw.img/report.json'), 'utf8')) as { scenarios: { name: string; status: string }[] };
+    expect(results.scenarios.map(({ name, status }) => `${name} ${status}`)).toEqual(['image-host-bios pass', 'image-traffic-bios pass', 'image-host-uefi pass', 'image-traffic-uefi pass']);
   });
 
   it('keeps what the root had, but for what is this disk\'s', () => {

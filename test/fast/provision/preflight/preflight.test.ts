@@ -195,6 +195,13 @@ describe('the system', () => {
     expect(ids(found({ facts: { ...facts, secureBoot: true } }))).toEqual(['error secure boot']);
   });
 
+  it('UEFI starts only a kernel that knows it', () => {
+    const host = { ...facts, uefi: true };
+    expect(ids(found({ facts: host }))).toEqual(['error UEFI']);
+    expect(found({ facts: host, kernel: { ...kernel, config: { ...kernel.config, CONFIG_EFI: 'y' } } })).toEqual([]);
+    expect(found({ facts: host, kernel: { ...kernel, kind: 'modules', release: facts.release ?? '' } })).toEqual([]);
+  });
+
   it('debug messages that the kernel was built without', () => {
     const debugging = { ...gateway, tuning: { ...gateway.tuning, debugLevel: 3 } };
     expect(ids(found({ gateway: debugging }))).toEqual(['error debug']);
