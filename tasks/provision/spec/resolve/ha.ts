@@ -40,9 +40,10 @@ export function priorities(file: GatewayFile): Map<string, number> {
   return new Map(Object.entries(file.hosts).map(([host, values]) => [host, values?.priority ?? 100]));
 }
 
+/** A host's own address on a device, of the family that an instance's first address has: keepalived's adverts are of that. */
 function addressOn(file: GatewayFile, host: string, device: string, virtual: readonly string[]): string | undefined {
-  const own = (file.hosts[host]?.addresses[device] ?? []).map(plainCidr);
   const networks = virtual.flatMap((text) => parseCidr(text) ?? []);
+  const own = (file.hosts[host]?.addresses[device] ?? []).map(plainCidr).filter((text) => networks[0] === undefined || parseCidr(text)?.family === networks[0].family);
   const plainAddresses = own.map((text) => text.split('/')[0] ?? '');
   return plainAddresses.find((text) => {
     const parsed = parseAddress(text);

@@ -1,5 +1,5 @@
 import { isOldKernel } from '../../../lib/kernel-release.js';
-import { contains, formatAddress } from '../../../lib/net/address.js';
+import { contains, formatAddress, parseCidr } from '../../../lib/net/address.js';
 import { instanceNames, instancesOf, priorities } from '../resolve/ha.js';
 import { resolveGateway } from '../resolve/index.js';
 import { carriedAddresses, networksOf } from '../resolve/interfaces.js';
@@ -75,8 +75,13 @@ export const checkHa: Rule = (file, context, { errors, warnings }) => {
   const without = new Map<string, string>();
   for (const { address, device } of carried) if (device !== undefined && !ha.instances.some((each) => each.device === device)) without.set(device, without.get(device) ?? address);
   for (const [device, address] of without) errors.push({ path: ['ha', 'instances'], message: `none for ${device}, whose pool and service addresses (${address}, …) must move with the role` });
-  instancesOf(file, carried).forEach(({ addresses, name }, index) => {
+  instancesOf(file, carried).forEach(({ addresses, name, device }, index) => {
     if (addresses.length === 0) errors.push({ path: ['ha', 'instances', index], message: `${name} has no address that moves: VRRP needs one` });
+    const family = parseCidr(addresses[0] ?? '')?.family;
+    for (const { host, addresses: own } of ha.unicast && family !== undefined ? ownAddresses(file) : []) {
+      const there = own.filter((each) => each.device === device);
+      if (there.length > 0 && !there.some(({ value }) => value.family === family)) errors.push({ path: ['ha', 'unicast'], message: `${host ?? ''} has no IPv${String(family)} address of its own on ${device}: the adverts of ${name} are IPv${String(family)}, as its first address is` });
+    }
   });
 };
 

@@ -81,6 +81,9 @@ describe('several hosts', () => {
     ]);
     const unicast = (await load(pair((text) => text.replace('ha:\n', 'ha:\n  unicast: true\n')))).gateway('gw2');
     expect(unicast.ha?.instances[1]?.unicast).toEqual({ source: '203.0.113.3', peers: ['203.0.113.2'] });
+    // The adverts are of the family of the first address that moves, whatever stands first on the host.
+    const both = (await load(pair((text) => text.replace('ha:\n', 'ha:\n  unicast: true\n').replace('eth1: [203.0.113.3/24]', 'eth1: ["2001:db8::3/64", 203.0.113.3/24]')))).gateway('gw2');
+    expect(both.ha?.instances[1]?.unicast).toEqual({ source: '203.0.113.3', peers: ['203.0.113.2'] });
   });
   it.each<[string, (text: string) => string, RegExp]>([
     ['one id twice on a device', (text) => text.replace('{device: eth1, id: 52}', '{device: eth1, id: 52}\n    - {device: eth1, id: 52, name: X, addresses: [203.0.113.30/24]}'), /ha\.instances\.2\.id: 52 is that of OUTSIDE too/],
@@ -93,6 +96,7 @@ describe('several hosts', () => {
     ['an instance with nothing to move', (text) => text.replace('interfaces:', 'interfaces:\n  - {device: eth9, role: other, addresses: [10.9.0.1/24]}').replace('{device: eth1, id: 52}', '{device: eth1, id: 52}\n    - {device: eth9, id: 59}'), /OTHER has no address that moves/],
     ['a password too long', (text) => text.replace('password_file: vrrp.password', 'password: geheimgeheim'), /1 to 8 letters/],
     ['no password', (text) => text.replace('  password_file: vrrp.password\n', ''), /password or password_file is missing/],
+    ['unicast without an address of the family', (text) => text.replace('ha:\n', 'ha:\n  unicast: true\n').replace('eth1: [203.0.113.3/24]', 'eth1: ["2001:db8::3/64"]'), /ha\.unicast: gw2 has no IPv4 address of its own on eth1/],
     ['unicast for keepalived 1.2', (text) => text.replace('ha:\n', 'ha:\n  unicast: true\n').replace('nat-snat', 'dsnat-279'), /unicast VRRP; flavours that can: .*nat-snat/],
   ])('%s is refused', async (_name, change, words) => {
     expect((await refusal(pair(change))).join('\n')).toMatch(words);
