@@ -3,35 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { FORMATS, renderHtml, renderJunit, renderMatrix, renderTable, renderTap, toDocument, summaryLine, writeReports } from '../../../tasks/verify/report/index.js';
-import { layoutTopology, type Rectangle } from '../../../tasks/verify/report/layout.js';
-import { renderTopology } from '../../../tasks/verify/report/svg.js';
+import { FORMATS, renderHtml, renderJunit, renderTable, renderTap, toDocument, summaryLine, writeReports } from '../../../tasks/verify/report/index.js';
 import { printable, wrap } from '../../../tasks/lib/report/text.js';
-import type { Fault, VerifyReport } from '../../../tasks/verify/types.js';
-import { FIVE_NODES, STATUSES, check, fullReport, manyNodes, report, scenario, step } from './support/report-sample.js';
+import { HOSTILE, UNPRINTABLE, hostileReport } from './support/hostile-report.js';
+import { STATUSES, check, fullReport, report, scenario } from './support/report-sample.js';
 import { all, parseMarkup, textOf, type Element } from './support/wellformed.js';
-
-const HOSTILE = `<b a="1" c='2'>&amp; ]]> \x1b[31mred\x1b[0m \x1b \x00 \x9b \uD800 \uFFFE | # TODO \\ %\r\n  ...\nBail out!\n1..9\nnot ok 7`;
-const fault: Fault = { kind: 'oops', node: 'gateway', what: 'BUG: unable to handle kernel NULL pointer dereference', trace: [HOSTILE], log: `/srv/reports/a?b#c/${HOSTILE}` };
-
-/** Hostile text in every field that a guest or a flavour's data can fill. */
-function hostileReport(): VerifyReport {
-  const scenarios = STATUSES.map((status) =>
-    scenario(`${status} ${HOSTILE}`, status, {
-      claim: HOSTILE,
-      reason: HOSTILE,
-      steps: [step({ node: HOSTILE, command: HOSTILE, output: HOSTILE, ended: HOSTILE })],
-      checks: [check({ what: HOSTILE, expected: HOSTILE, seen: HOSTILE, ok: false })],
-      captures: [{ segment: HOSTILE, file: `javascript:${HOSTILE}`, packets: 2, lines: [HOSTILE] }],
-      fault,
-    }),
-  );
-  const nodes = [{ name: HOSTILE, role: 'gateway' as const, interfaces: [{ name: HOSTILE, segment: HOSTILE, addresses: [HOSTILE] }] }];
-  return report(scenarios, { subject: HOSTILE, release: HOSTILE, source: HOSTILE, nic: HOSTILE, qemu: HOSTILE, date: HOSTILE, nodes });
-}
-
-/** Nothing in it moves a cursor, rings a bell or cannot be encoded. */
-const UNPRINTABLE = /[\0-\x08\x0B-\x1F\x7F-\x9F\uFFFE\uFFFF]|\p{Surrogate}/u;
 
 describe('text', () => {
   it('drops terminal sequences and shows other control characters', () => {
@@ -264,123 +240,6 @@ describe('HTML', () => {
     const links = all(root, 'a').map(({ attributes }) => attributes['href'] ?? '');
     expect(links).toHaveLength(12);
     for (const link of links) expect(link).toMatch(/^(javascript%3A|\.\.\/a%3Fb%23c\/)[-\w.~!*'()%/]+$/);
-  });
-});
-
-describe('the topology', () => {
-  const apart = (a: Rectangle, b: Rectangle): boolean => a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
-  const drawings = [...[2, 3, 4, 5, 6].map((count) => [`${String(count)} nodes`, manyNodes(count)] as const), ['two gateways', FIVE_NODES] as const];
-
-  it.each(drawings)('of %s has no box on another and no line through a box or on another line', (_, nodes) => {
-    const layout = layoutTopology(nodes);
-    expect(layout.nodes).toHaveLength(nodes.length);
-    layout.nodes.forEach((a, index) => {
-      for (const b of layout.nodes.slice(index + 1)) expect(apart(a, b)).toBe(true);
-      expect(apart(a, { x: 0, y: 0, width: layout.labelX, height: layout.height })).toBe(true);
-      expect(a.x + a.width <= layout.width && a.y + a.height <= layout.height).toBe(true);
-      for (const bus of layout.buses) expect(bus.y).toBeGreaterThan(a.y + a.height);
-    });
-    const lines = layout.nodes.flatMap((node) => node.interfaces.map(({ line }) => line));
-    expect(new Set(lines.map(({ laneX }) => laneX)).size).toBe(lines.length);
-    for (const { fromX, fromY, laneX, busY } of lines) {
-      const stub = { x: fromX, y: fromY, width: laneX - fromX, height: 0.1 };
-      const drop = { x: laneX, y: fromY, width: 0.1, height: busY - fromY };
-      for (const node of layout.nodes) expect(apart(stub, node) && apart(drop, node)).toBe(true);
-      expect(busY).toBeLessThan(layout.height);
-      expect(laneX).toBeLessThan(layout.width);
-      // A stub meets no other interface's lane.
-      for (const other of lines.filter((one) => one.laneX !== laneX)) {
-        expect(apart(stub, { x: other.laneX, y: other.fromY, width: 0.1, height: other.busY - other.fromY })).toBe(true);
-      }
-    }
-  });
-
-  it.each(drawings)('of %s keeps labels in their boxes, line below line', (_, nodes) => {
-    for (const node of layoutTopology(nodes).nodes) {
-      const baselines = node.interfaces.flatMap((one) => one.baselines);
-      expect(baselines).toHaveLength(node.interfaces.reduce((sum, one) => sum + 1 + one.addresses.length, 0));
-      baselines.forEach((y, index) => expect(y - (baselines[index - 1] ?? node.y + 35)).toBeGreaterThanOrEqual(14));
-      expect(node.y + node.height - (baselines.at(-1) ?? 0)).toBeGreaterThanOrEqual(4);
-      const longest = Math.max(...node.interfaces.flatMap((one) => one.addresses.map(({ length }) => length)), 0);
-      expect(longest * 7.25 + 12).toBeLessThan(node.width);
-    }
-  });
-
-  it.each(drawings)('of %s shows every node, interface, address and segment', (_, nodes) => {
-    const texts = all(parseMarkup(renderTopology(nodes).text), 'text').map(textOf);
-    for (const node of nodes) {
-      expect(texts).toContain(node.name);
-      for (const { name, segment, addresses } of node.interfaces) for (const text of [`${name} on ${segment}`, segment, ...addresses]) expect(texts).toContain(text);
-    }
-  });
-
-  it('has clients to the left and servers to the right', () => {
-    expect(layoutTopology(FIVE_NODES).nodes.map(({ name }) => name)).toEqual(['client-1', 'client-2', 'gateway-a', 'gateway-b', 'server']);
-  });
-
-  it('ends each line on the bus of its segment', () => {
-    const { nodes, buses } = layoutTopology(FIVE_NODES);
-    for (const { segment, line } of nodes.flatMap(({ interfaces }) => interfaces)) {
-      const bus = buses.find((one) => one.segment === segment);
-      expect(bus?.y).toBe(line.busY);
-      expect(line.laneX >= (bus?.x1 ?? 0) && line.laneX <= (bus?.x2 ?? 0)).toBe(true);
-    }
-  });
-});
-
-describe('the matrix', () => {
-  const cells = (of: VerifyReport): string[] => (renderMatrix([of]).split('\n')[2] ?? '').split('|').slice(1, -1).map((cell) => cell.trim());
-
-  it('has a column for each question', () => {
-    const text = renderMatrix([
-      report([
-        scenario('snat-tcp', 'pass', { steps: [step()] }),
-        scenario('snat-udp', 'fail'),
-        scenario('icmp', 'broken'),
-        scenario('rules', 'pass'),
-        scenario('zones', 'skip'),
-        scenario('pool-distribution', 'unexpected'),
-        scenario('nat-beside', 'error'),
-        scenario('keepalived', 'skip'),
-        scenario('vrrp', 'pass'),
-      ]),
-    ]);
-    expect(text.split('\n')).toEqual([
-      '| flavour | boots | TCP | UDP | ICMP | zones or rules | distribution | NAT | FULLNAT | NAT beside | FULLNAT beside | keepalived | VRRP |',
-      '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
-      '| dsnat-220 | yes | yes | no | broken* | yes | yes | not tried | not tried | not tried | not tried | n.a. | yes |',
-      '',
-      String.raw`\* broken as documented:`,
-      '- dsnat-220, icmp: why icmp is broken',
-      '',
-      'Run:',
-      '- dsnat-220: 2026-11-21, QEMU 7.2.22, tcg, network namespaces of one VM, virtio-net-pci',
-    ]);
-  });
-  it('says whether it boots', () => {
-    const noBoot: Fault = { ...fault, kind: 'no-boot' };
-    const boots = (...scenarios: VerifyReport['scenarios']): string | undefined => cells(report(scenarios))[1];
-    expect(boots()).toBe('not tried');
-    expect(boots(scenario('a', 'skip'))).toBe('not tried');
-    expect(boots(scenario('a', 'fail', { steps: [step()] }))).toBe('yes');
-    expect(boots(scenario('a', 'error', { fault: noBoot }))).toBe('no');
-    expect(boots(scenario('a', 'error', { fault: { ...fault, kind: 'panic' } }))).toBe('no');
-    expect(boots(scenario('a', 'fail', { steps: [step()], fault }))).toBe('yes');
-    expect(boots(scenario('a', 'fail', { steps: [step()], fault: noBoot }))).toBe('no');
-    expect(boots(scenario('a', 'broken', { fault: noBoot }))).toBe('broken*');
-    expect(boots(scenario('boot', 'fail', { steps: [step()] }))).toBe('no');
-  });
-  it('takes the worse of zones and rules', () => {
-    expect(cells(report([scenario('zones'), scenario('rules', 'fail')]))[5]).toBe('no');
-    expect(cells(report([scenario('zones', 'skip'), scenario('rules', 'skip')]))[5]).toBe('n.a.');
-  });
-  it('keeps its rows whole', () => {
-    const text = renderMatrix([hostileReport(), fullReport()]);
-    expect(text).not.toMatch(UNPRINTABLE);
-    for (const line of text.split('\n').slice(0, 4)) expect(line.match(/(?<!\\)\|/g)).toHaveLength(14);
-    expect(text.split('\n')[3]).toMatch(/^\| dsnat-220 \|/);
-    expect(text).not.toContain('<b');
-    expect(renderMatrix([])).toMatch(/^\| flavour .*\n\|---\|[-|]+$/);
   });
 });
 
