@@ -1,4 +1,6 @@
+import { readdir } from 'node:fs/promises';
 import { join, basename, resolve } from 'node:path';
+import { errno, ExpectedError } from './lib/errors.js';
 import type { FetchOptions } from './lib/fetch/for-run.js';
 import type { Io } from './lib/io.js';
 import { image } from './image/command.js';
@@ -41,8 +43,27 @@ async function tryImage(io: Io, finished: FinishedImage, source: ImageSource, de
   return holds;
 }
 
+/**
+ * The report's folder is made anew each time: only one that is a report's, or empty, may be there.
+ * @throws ExpectedError usage
+ */
+export async function reportFolder(report: string, output: string): Promise<string> {
+  const folder = join(resolve(report), basename(resolve(output)));
+  if (`${folder}/`.startsWith(`${resolve(output)}/`)) throw new ExpectedError({ code: 'usage', what: `The report would be written to ${folder}, which is in the place of the image.`, fix: 'Name another folder with --report.' });
+  const there = await readdir(folder).catch((error: unknown) => {
+    if (errno(error) === 'ENOENT') return [];
+    if (errno(error) === 'ENOTDIR') return [''];
+    throw error;
+  });
+  if (there.length > 0 && !there.some((name) => name === 'verify.log' || name === 'report.json')) {
+    throw new ExpectedError({ code: 'usage', what: `${folder} is no folder of a report: it is not replaced by one.`, fix: 'Name another folder with --report.' });
+  }
+  return folder;
+}
+
 /** @throws ExpectedError as image */
 export async function makeImage(io: Io, file: string, options: ImageOptions & { report: string; bootTimeout: number }, fetchOptions: FetchOptions): Promise<void> {
+  const report = options.verify && options.kind !== 'oci' ? await reportFolder(options.report, options.output) : '';
   const wanted: { desired?: Desired } = {};
   await image<ImageSource>(io, file, options, fetchOptions, {
     open: openImageSource,
@@ -58,7 +79,7 @@ export async function makeImage(io: Io, file: string, options: ImageOptions & { 
     },
     verify: (finished, source) => {
       if (!wanted.desired) throw new Error('the image was not provisioned');
-      return tryImage(io, finished, source, wanted.desired, { report: join(resolve(options.report), basename(options.output)), bootTimeout: options.bootTimeout, fetch: fetchOptions });
+      return tryImage(io, finished, source, wanted.desired, { report, bootTimeout: options.bootTimeout, fetch: fetchOptions });
     },
   });
 }

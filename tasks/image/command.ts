@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ensureBusybox } from '../lib/busybox.js';
@@ -6,7 +6,7 @@ import { sha256, sha256File } from '../lib/digest.js';
 import { EXIT_STATUS, ExpectedError } from '../lib/errors.js';
 import { fetchContext, type FetchOptions } from '../lib/fetch/for-run.js';
 import { fetchSource } from '../lib/fetch/index.js';
-import { exists, remove, writeAtomic } from '../lib/files.js';
+import { writeAtomic } from '../lib/files.js';
 import type { Io } from '../lib/io.js';
 import { isOldKernel } from '../lib/kernel-release.js';
 import { withLock } from '../lib/lock.js';
@@ -16,10 +16,13 @@ import { loadLicences } from '../lib/supply/licences.js';
 import { besideImage, SBOM_NAME } from '../lib/supply/names.js';
 import { artifactSbom, type ImageContents } from '../lib/supply/sbom.js';
 import { sealedFile, sealedFolder, writeSums } from '../lib/supply/sums.js';
-import { runStages, type StageProgress } from '../lib/ui/stages.js';
+import { runStages, type StageProgress, type StageTask } from '../lib/ui/stages.js';
 import { makeAppliance, APPLIANCE_APPEND } from './appliance/make.js';
+import { deliver, refuseOthers, scratchFor } from './deliver.js';
 import { makeDisk } from './disk/make.js';
+import { lookAtGiven } from './given.js';
 import { describeFiles, IMAGE_MANIFEST, writeImageManifest, type ImageManifest } from '../lib/image-manifest.js';
+import { removeImageTree } from './namespace.js';
 import { makeOciArchive } from './oci.js';
 import { debianRoot, distribution } from './rootfs/debian.js';
 import type { FinishedImage, ImageOptions, ImageParts, ImageSource } from './types.js';
@@ -39,6 +42,10 @@ interface Work<S extends ImageSource> {
   source: S;
   parts: ImageParts<S>;
   options: ImageOptions;
+  /** sha256 of gateway.yaml as it was read. */
+  gateway: string;
+  /** Text of root's authorized_keys. */
+  authorizedKeys?: string;
   fetchOptions: FetchOptions;
   cacheDir: string;
   scratch: string;
@@ -64,7 +71,7 @@ async function appliance<S extends ImageSource>({ source, parts, fetchOptions, c
 }
 
 async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Promise<Made> {
-  const { source, parts, options, cacheDir, scratch, log } = work;
+  const { source, parts, options, fetchOptions, cacheDir, scratch, log } = work;
   const progress = (text: string): void => {
     p.progress(text);
   };
@@ -73,10 +80,9 @@ async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Pro
   if (options.root === undefined && build !== 'modules' && isOldKernel(release)) {
     throw new ExpectedError({ code: 'usage', what: `A disk of ${source.gateway.flavour} needs a root of its kernel's age.`, why: `This distribution's programs do not run on ${release}.`, fix: 'Give one with --root TAR (an EL6 root), or make an appliance of it: --kind appliance.' });
   }
-  if (options.root === undefined) root = { ...(await debianRoot({ cacheDir, extra: options.packages, log, progress })), name: 'debian' };
+  if (options.root === undefined) root = { ...(await debianRoot({ cacheDir, extra: options.packages, offline: fetchOptions.offline, log, progress })), name: 'debian' };
   else {
     const tar = resolve(options.root);
-    if (!(await exists(tar))) throw new ExpectedError({ code: 'usage', what: `There is no file ${options.root}.`, fix: 'Check the path given with --root.' });
     root = { tar, sha256: await sha256File(tar), packages: [], epoch: source.artifact.manifest.epoch, name: basename(tar) };
   }
   const format = options.output.endsWith('.qcow2') ? 'qcow2' : 'raw';
@@ -86,7 +92,7 @@ async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Pro
     image,
     format,
     free: options.free,
-    ...(options.authorizedKeys === undefined ? {} : { authorizedKeys: await readFile(options.authorizedKeys, 'utf8') }),
+    ...(work.authorizedKeys === undefined ? {} : { authorizedKeys: work.authorizedKeys }),
     epoch: Math.max(root.epoch, source.artifact.manifest.epoch),
     scratch: join(scratch, 'disk'),
     log,
@@ -115,7 +121,7 @@ async function oci<S extends ImageSource>({ source, options, scratch, log }: Wor
   return { files: [file], packages: [], append: '' };
 }
 
-async function finish<S extends ImageSource>({ source, options, scratch }: Work<S>, made: Made, gatewayFile: string, verified: boolean): Promise<ImageManifest> {
+async function finish<S extends ImageSource>({ source, options, scratch, gateway }: Work<S>, made: Made, verified: boolean): Promise<ImageManifest> {
   const { manifest } = source.artifact;
   const files = await describeFiles(made.files);
   const image: ImageManifest = {
@@ -124,7 +130,7 @@ async function finish<S extends ImageSource>({ source, options, scratch }: Work<
     host: source.gateway.host,
     flavour: manifest.flavour,
     release: manifest.release,
-    inputs: { gateway: sha256(await readFile(gatewayFile)), artifact: Object.fromEntries(manifest.files.map(({ name, sha256: digest }) => [name, digest])), ...(made.root ? { root: made.root } : {}) },
+    inputs: { gateway, artifact: Object.fromEntries(manifest.files.map(({ name, sha256: digest }) => [name, digest])), ...(made.root ? { root: made.root } : {}) },
     files,
     verified,
     append: made.append,
@@ -138,27 +144,6 @@ async function finish<S extends ImageSource>({ source, options, scratch }: Work<
   return image;
 }
 
-/** Puts what is whole in the place of what stood there. */
-async function deliver(scratch: string, output: string, kind: ImageOptions['kind']): Promise<void> {
-  const part = join(scratch, 'out', basename(output));
-  const from = besideImage(part);
-  const to = besideImage(output);
-  const pieces = [[part, output], ...(kind === 'appliance' ? [] : [[from.manifest, to.manifest], [from.sbom, to.sbom], [from.sums, to.sums]])] as const;
-  for (const [made, there] of pieces) {
-    if (kind === 'appliance' && (await exists(output))) await rename(output, `${output}.old`);
-    await rename(made, there);
-    if (kind === 'appliance') await remove(`${output}.old`);
-  }
-}
-
-async function refuseOthers(output: string, kind: ImageOptions['kind']): Promise<void> {
-  const there = await stat(output).catch(() => undefined);
-  if (!there) return;
-  if (kind !== 'appliance' && there.isFile()) return;
-  if (kind === 'appliance' && there.isDirectory() && (await exists(join(output, IMAGE_MANIFEST)))) return;
-  throw new ExpectedError({ code: 'usage', what: `${output} is something else than such an image: it is not replaced.`, fix: 'Name another output with -o.' });
-}
-
 /**
  * @param file gateway.yaml
  * @throws ExpectedError usage, package, environment, network, base, verify (the image is not kept as done), space
@@ -166,57 +151,64 @@ async function refuseOthers(output: string, kind: ImageOptions['kind']): Promise
 export async function image<S extends ImageSource>(io: Io, file: string, options: ImageOptions, fetchOptions: FetchOptions, parts: ImageParts<S>): Promise<void> {
   const output = resolve(options.output);
   await refuseOthers(output, options.kind);
+  const given = await lookAtGiven(options);
   const cacheDir = resolve(fetchOptions.cache || defaultCacheDir());
-  // Beside the output: what is whole is renamed into place, and a disk has the size of a disk.
   await mkdir(dirname(output), { recursive: true });
-  const scratch = await mkdtemp(join(dirname(output), '.bk-image-'));
-  const log = new StageLog(join(cacheDir, 'image', 'last.log'));
+  const scratch = scratchFor(output);
   let work: Work<S> | undefined;
   let made: Made | undefined;
   let manifest: ImageManifest | undefined;
   let holds: boolean | undefined;
-  try {
-    await withLock(`${output}.lock`, `The image ${output}`, async () => {
-      await runStages(
-        [
-          {
-            title: 'read gateway and artifact',
-            run: async (p) => {
-              const source = await parts.open(file, options.host, join(scratch, 'artifact'));
-              for (const warning of source.warnings) p.note(warning);
-              work = { source, parts, options, fetchOptions, cacheDir, scratch, log };
-            },
-          },
-          {
-            title: `make the ${options.kind}`,
-            run: async (p) => {
-              await writeAtomic(join(scratch, 'out', '.keep'), '');
-              made = options.kind === 'appliance' ? await appliance(work!, p) : options.kind === 'disk' ? await disk(work!, p) : await oci(work!);
-            },
-          },
-          {
-            title: 'boot and check it',
-            enabled: options.kind !== 'oci' && options.verify,
-            run: async () => {
-              holds = await parts.verify(made!.finished!, work!.source);
-            },
-          },
-          {
-            title: `write ${options.output}`,
-            run: async () => {
-              if (holds === false) return;
-              manifest = await finish(work!, made!, file, holds === true);
-              await deliver(scratch, output, options.kind);
-            },
-          },
-        ],
-        { json: io.json, verbose: io.verbose },
-      );
-    });
-  } finally {
-    log.close();
-    await remove(scratch);
-  }
+  const stages = (log: StageLog, mask: number): StageTask[] => [
+    {
+      title: 'read gateway and artifact',
+      run: async (p) => {
+        const source = await parts.open(file, options.host, join(scratch, 'artifact'));
+        for (const warning of source.warnings) p.note(warning);
+        work = { source, parts, options, ...given, gateway: sha256(await readFile(file)), fetchOptions, cacheDir, scratch, log };
+      },
+    },
+    {
+      title: `make the ${options.kind}`,
+      run: async (p) => {
+        await mkdir(join(scratch, 'out'));
+        // Files of an image have the modes that its programs need, whatever this user's new files have.
+        process.umask(0o022);
+        try {
+          made = options.kind === 'appliance' ? await appliance(work!, p) : options.kind === 'disk' ? await disk(work!, p) : await oci(work!);
+        } finally {
+          process.umask(mask);
+        }
+      },
+    },
+    {
+      title: 'boot and check it',
+      enabled: options.kind !== 'oci' && options.verify,
+      run: async () => {
+        holds = await parts.verify(made!.finished!, work!.source);
+      },
+    },
+    {
+      title: `write ${options.output}`,
+      run: async () => {
+        if (holds === false) return;
+        manifest = await finish(work!, made!, holds === true);
+        await deliver(scratch, output, options.kind, mask);
+      },
+    },
+  ];
+  await withLock(`${output}.lock`, `The image ${output}`, async () => {
+    // What a killed run left; it has the size of a disk.
+    await removeImageTree(scratch);
+    await mkdir(scratch, { mode: 0o700 });
+    const log = new StageLog(join(cacheDir, 'image', 'logs', `${basename(output)}-${sha256(output).slice(0, 8)}.log`));
+    try {
+      await runStages(stages(log, process.umask()), { json: io.json, verbose: io.verbose });
+    } finally {
+      log.close();
+      await removeImageTree(scratch);
+    }
+  });
   if (holds === false) {
     io.result({ image: null, verified: false });
     io.print('The image was not kept: its checks do not hold (above). --no-verify keeps it all the same.');

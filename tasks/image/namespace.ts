@@ -1,4 +1,6 @@
+import { errno } from '../lib/errors.js';
 import { run, type ExecOptions, type ExecResult } from '../lib/exec.js';
+import { remove } from '../lib/files.js';
 
 /**
  * Owners of an image's files are root and the distribution's users. Root can make such files; other users can in a user
@@ -21,5 +23,13 @@ export async function runAsImageRoot(argv: readonly [string, ...string[]], optio
       what: `${argv[0]} failed in a user namespace.`,
       fix: 'Without root an image needs user namespaces and subordinate ids: install uidmap, and add this user to /etc/subuid and /etc/subgid; or run it as root.',
     },
+  });
+}
+
+/** Removes a folder in which files may belong to users of an image, also when this run was asked to stop. */
+export async function removeImageTree(folder: string): Promise<void> {
+  await remove(folder).catch(async (error: unknown) => {
+    if (!needsNamespace() || (errno(error) !== 'EACCES' && errno(error) !== 'EPERM')) throw error;
+    await runAsImageRoot(['rm', '-rf', folder], { tidying: true });
   });
 }

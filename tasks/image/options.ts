@@ -32,17 +32,32 @@ function kindOf(output: string, kind: unknown): ImageKind {
   throw new ExpectedError({ code: 'usage', what: `What kind of image ${output} is to be is not clear.`, fix: 'End its name in .qcow2, .img or .tar, name a folder for an appliance, or say --kind.' });
 }
 
+/** Names as apt takes them: NAME, NAME=VERSION, NAME/SUITE. */
+const PACKAGE = /^[a-z0-9][a-z0-9+.-]+([=/][A-Za-z0-9][\w.+~:-]*)?$/;
+
+/** @throws ExpectedError usage: an option that this kind of image does not heed, a name that is no package's */
+function refuseUnheeded(kind: ImageKind, { root, packages, authorizedKeys }: Pick<ImageOptions, 'root' | 'packages' | 'authorizedKeys'>): void {
+  const given = [...(root === undefined ? [] : ['--root']), ...(packages.length === 0 ? [] : ['--package']), ...(authorizedKeys === undefined ? [] : ['--authorized-keys'])];
+  if (kind !== 'disk' && given.length > 0) throw new ExpectedError({ code: 'usage', what: `${given.join(' and ')} ${given.length === 1 ? 'is' : 'are'} for disks; this is ${kind === 'oci' ? 'an OCI archive' : 'an appliance, which has no distribution and no ssh in it'}.`, fix: 'Leave it out, or make a disk (--kind disk).' });
+  if (root !== undefined && packages.length > 0) throw new ExpectedError({ code: 'usage', what: '--package adds to the root that is made here; --root gives one that is made.', fix: 'Leave one of the two out, or put the packages into your root.' });
+  const odd = packages.find((name) => !PACKAGE.test(name));
+  if (odd !== undefined) throw new ExpectedError({ code: 'usage', what: `${JSON.stringify(odd)} is no name of a package.`, fix: 'Give names as apt-cache search shows them: --package tcpdump mtr-tiny.' });
+}
+
+/** @throws ExpectedError usage */
 export function toImageOptions(parsed: Record<string, unknown>): ImageOptions {
   const text = (key: string): string | undefined => (typeof parsed[key] === 'string' ? parsed[key] : undefined);
   const output = text('output') ?? '';
+  if (/^\s*$/.test(output)) throw new ExpectedError({ code: 'usage', what: 'The output has no name.', fix: 'Name it with -o: gw.qcow2, gw.img, gw.tar, or a folder.' });
+  const kind = kindOf(output, parsed['kind']);
+  const given = { root: text('root'), packages: Array.isArray(parsed['package']) ? parsed['package'].map(String) : [], authorizedKeys: text('authorizedKeys') };
+  refuseUnheeded(kind, given);
   return {
     output,
-    kind: kindOf(output, parsed['kind']),
+    kind,
     host: text('host'),
-    root: text('root'),
+    ...given,
     free: Number(parsed['free']),
-    packages: Array.isArray(parsed['package']) ? parsed['package'].map(String) : [],
-    authorizedKeys: text('authorizedKeys'),
     verify: parsed['verify'] !== false,
   };
 }

@@ -40,6 +40,8 @@ export interface ExecOptions {
   ok?: number[];
   /** Do not keep output in memory (it is still logged and passed to onLine). */
   discard?: boolean;
+  /** Runs also after a signal asked this run to stop: tidying up that needs a program. */
+  tidying?: boolean;
   /** How a failure is reported. */
   fail?: { code: ErrorCode; what: string; fix?: string };
 }
@@ -152,7 +154,7 @@ export function childEnv(options: Pick<ExecOptions, 'env' | 'cleanEnv'> = {}): R
  *   `environment` when the program is not installed; `interrupted` after a signal
  */
 export async function run(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<ExecResult> {
-  checkInterrupted();
+  if (!options.tidying) checkInterrupted();
   const [file, ...args] = argv;
   const { log } = options;
   log?.line(`$ ${options.cwd ? `cd ${shellQuote([options.cwd])} && ` : ''}${shellQuote(argv)}`);
@@ -214,7 +216,7 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
     // A timed-out or ended leader can leave members of its group.
     if (result.timedOut || stopping) signalGroup(pid, 'SIGKILL');
   }
-  checkInterrupted();
+  if (!options.tidying) checkInterrupted();
   const stdout = typeof result.stdout === 'string' ? result.stdout : '';
   const stderr = typeof result.stderr === 'string' ? result.stderr : '';
   if (result.exitCode !== undefined && (options.ok ?? [0]).includes(result.exitCode)) {

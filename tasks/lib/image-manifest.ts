@@ -1,9 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { sha256File } from './digest.js';
-import { ExpectedError } from './errors.js';
-import { exists, writeAtomic } from './files.js';
+import { ExpectedError, errno } from './errors.js';
+import { exists, readJson, writeAtomic } from './files.js';
 import { sha256Hex } from './sources.js';
 import { besideImage } from './supply/names.js';
 import { checkSums, sealed } from './supply/sums.js';
@@ -38,15 +38,19 @@ export async function writeImageManifest(path: string, manifest: ImageManifest):
   await writeAtomic(path, `${JSON.stringify(imageManifestSchema.parse(manifest), null, 2)}\n`);
 }
 
-async function read(path: string): Promise<ImageManifest | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const parsed = imageManifestSchema.safeParse(text === '' ? undefined : JSON.parse(text));
+/** The manifest of an image; undefined when there is none, or something else. @param path of the manifest */
+export async function readImageManifest(path: string): Promise<ImageManifest | undefined> {
+  const found: unknown = await readJson(path).catch((error: unknown) => {
+    if (errno(error) !== 'ENOTDIR' && errno(error) !== 'EISDIR') throw error;
+    return undefined;
+  });
+  const parsed = imageManifestSchema.safeParse(found);
   return parsed.success ? parsed.data : undefined;
 }
 
 /** @throws ExpectedError package: not the manifest of an appliance */
 export async function readApplianceManifest(folder: string): Promise<ImageManifest> {
-  const manifest = await read(join(folder, IMAGE_MANIFEST));
+  const manifest = await readImageManifest(join(folder, IMAGE_MANIFEST));
   if (manifest?.kind !== 'appliance') throw new ExpectedError({ code: 'package', what: `${folder} holds no appliance.`, fix: 'Make one: build-kernel image gateway.yaml --kind appliance -o FOLDER.' });
   return manifest;
 }
@@ -59,7 +63,7 @@ export async function readApplianceManifest(folder: string): Promise<ImageManife
 export async function verifyImageFiles(path: string): Promise<ImageManifest> {
   const of = await sealed(path);
   const at = of.names ? besideImage(resolve(path)).manifest : join(of.folder, IMAGE_MANIFEST);
-  const manifest = await read(at);
+  const manifest = await readImageManifest(at);
   if (!manifest) throw new ExpectedError({ code: 'package', what: `${path} is no image: ${(await exists(at)) ? `${at} is not its manifest` : `it has no ${at}`}.`, fix: 'Name what build-kernel image wrote, with the files beside it.' });
   const problems = (await checkSums(of)) ?? [`${of.sums}: missing`];
   const named = new Set(problems.map((problem) => problem.split(':')[0]));

@@ -94,7 +94,7 @@ export async function withLock<T>(path: string, what: string, work: () => Promis
         code: 'busy',
         what: `${what} is in use by another build-kernel (process ${String(got.pid)}: build-kernel ${got.command}).`,
         why: `lock: ${path}`,
-        fix: 'Wait for it to end, or build in another folder with --work.',
+        fix: 'Wait for it to end, or work elsewhere: --work names another folder, -o another output.',
       });
     }
     if (!told) onWait?.(`process ${String(got.pid)}: build-kernel ${got.command}`);

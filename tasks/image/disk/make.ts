@@ -9,6 +9,7 @@ import { assembleDisk } from './assemble.js';
 import { grubConfig } from './grub-config.js';
 import { bootsByUefi, kernelOfArtifact, kernelOfRoot, rootType } from './kernel.js';
 import { diskIds } from './layout.js';
+import { requireInside } from './inside.js';
 import { personal } from './personal.js';
 
 /** A disk with a whole distribution on it, provisioned. */
@@ -39,7 +40,9 @@ export async function makeDisk<S extends ImageSource>(source: S, parts: ImagePar
   const own = artifact.manifest.build !== 'modules';
   progress('unpacking the root');
   await mkdir(root, { recursive: true });
-  await runAsImageRoot(['tar', '-xf', input.root.tar, '-C', root, '--numeric-owner', '--same-permissions', '--exclude=./dev/*'], { log });
+  // Devices cannot be made without root, and a system of today makes its own.
+  await runAsImageRoot(['tar', '-xf', input.root.tar, '-C', root, '--numeric-owner', '--same-permissions', '--anchored', ...['./dev/*', 'dev/*', '/dev/*'].map((path) => `--exclude=${path}`)], { log });
+  await requireInside(root);
   const theirs = own ? undefined : await kernelOfRoot(root, source);
   progress('provisioning');
   await parts.provision(root, source);

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, writeAtomic } from '../../lib/files.js';
 import type { StageLog } from '../../lib/log.js';
@@ -65,6 +65,6 @@ export async function personal(root: string, { hostname, ids, type, authorizedKe
   if (authorizedKeys !== undefined) {
     await mkdir(join(root, 'root/.ssh'), { recursive: true });
     await chmod(join(root, 'root/.ssh'), 0o700);
-    await writeFile(join(root, 'root/.ssh/authorized_keys'), authorizedKeys, { mode: 0o600 });
+    await writeAtomic(join(root, 'root/.ssh/authorized_keys'), authorizedKeys, 0o600);
   }
 }

@@ -1,13 +1,14 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { digestOf, sha256File } from '../../lib/digest.js';
 import { ExpectedError } from '../../lib/errors.js';
 import { run } from '../../lib/exec.js';
 import { deriveSources } from '../../lib/fetch/aptsources.js';
-import { exists, remove, writeAtomic } from '../../lib/files.js';
+import { readJson, remove, writeAtomic } from '../../lib/files.js';
 import { withLock } from '../../lib/lock.js';
 import type { StageLog } from '../../lib/log.js';
-import { needsNamespace } from '../namespace.js';
+import { needsNamespace, removeImageTree } from '../namespace.js';
 
 /** A root of the distribution that this machine runs, made by mmdebstrap from this machine's apt sources. */
 
@@ -24,7 +25,7 @@ export interface DebianRoot {
   sha256: string;
   /** Packages and versions, for the bill of materials: name, version, architecture. */
   packages: { name: string; version: string }[];
-  /** Seconds since 1970: date of the newest index it came from. */
+  /** Seconds since 1970: date of the newest index when it was made. */
   epoch: number;
 }
 
@@ -35,12 +36,40 @@ export async function distribution(): Promise<{ id: string; codename: string }> 
   return { id: value('ID'), codename: value('VERSION_CODENAME') };
 }
 
-/** Identity of the indexes: what apt would install today. */
-async function indexState(): Promise<{ lists: string; epoch: number }> {
-  const { stdout } = await run(['apt-cache', 'policy', ...PACKAGES]);
-  const { stdout: dates } = await run(['sh', '-c', 'sed -n "s/^Date: //p" /var/lib/apt/lists/*Release 2>/dev/null | while read -r d; do date -u -d "$d" +%s; done | sort -n | tail -1']);
-  return { lists: stdout.split('\n').filter((line) => line.includes('Candidate:')).join('\n'), epoch: Number(dates.trim()) || 0 };
+/** What apt would install today, "NAME VERSION" each; "(none)" for a package that it does not know. */
+async function candidates(names: readonly string[]): Promise<Map<string, string>> {
+  const { stdout } = await run(['apt-cache', 'policy', ...names]);
+  const found = new Map<string, string>();
+  let name = '';
+  for (const line of stdout.split('\n')) {
+    name = /^(\S+):$/.exec(line)?.[1] ?? name;
+    const version = /^ {2}Candidate: (\S+)/.exec(line)?.[1];
+    if (version !== undefined) found.set(name, version);
+  }
+  return found;
 }
+
+/** Date of the newest index of this machine, seconds since 1970. */
+async function newestIndex(): Promise<number> {
+  const { stdout } = await run(['sh', '-c', 'sed -n "s/^Date: //p" /var/lib/apt/lists/*Release 2>/dev/null | while read -r d; do date -u -d "$d" +%s; done | sort -n | tail -1']);
+  return Number(stdout.trim()) || 0;
+}
+
+/**
+ * Further packages that the user asks for.
+ * @param known what apt would install of them and of ours; without any index it says nothing about either
+ * @throws ExpectedError usage
+ */
+export function requireKnown(extra: readonly string[], known: ReadonlyMap<string, string>, codename: string): void {
+  const has = (name: string): boolean => ![undefined, '(none)'].includes(known.get(name));
+  if (!PACKAGES.some(has)) return;
+  const missing = extra.map((each) => each.replace(/[=/].*/, '')).filter((name) => !has(name));
+  if (missing.length === 0) return;
+  throw new ExpectedError({ code: 'usage', what: `Debian ${codename} has no package ${missing.join(', ')}.`, why: "as far as this machine's apt knows", fix: 'Check the names given with --package (apt-cache search), or run apt-get update.' });
+}
+
+/** What a root in the cache was made of. */
+const stateSchema = z.object({ epoch: z.number(), candidates: z.string() });
 
 function parsePackages(text: string): DebianRoot['packages'] {
   return text.split('\n').flatMap((line) => {
@@ -52,9 +81,9 @@ function parsePackages(text: string): DebianRoot['packages'] {
 /**
  * The root from the cache, made first when the distribution's packages are others than when it was made.
  * @param extra further packages
- * @throws ExpectedError environment (no Debian or Ubuntu, no mmdebstrap), network
+ * @throws ExpectedError environment (no Debian, no mmdebstrap), usage (a further package that is none), network, offline
  */
-export async function debianRoot(input: { cacheDir: string; extra: readonly string[]; log?: StageLog; progress: (text: string) => void }): Promise<DebianRoot> {
+export async function debianRoot(input: { cacheDir: string; extra: readonly string[]; offline: boolean; log?: StageLog; progress: (text: string) => void }): Promise<DebianRoot> {
   const { cacheDir, log, progress } = input;
   const { id, codename } = await distribution();
   if (id !== 'debian' || codename === '') {
@@ -62,19 +91,34 @@ export async function debianRoot(input: { cacheDir: string; extra: readonly stri
   }
   const sources = await deriveSources('/etc/apt', 'deb');
   const packages = [...PACKAGES, ...input.extra];
-  const { lists, epoch } = await indexState();
-  const key = digestOf([codename, sources, packages, lists]).slice(0, 24);
-  const folder = join(cacheDir, 'image', `debian-${codename}-${key}`);
+  requireKnown(input.extra, await candidates([...PACKAGES, ...input.extra.map((each) => each.replace(/[=/].*/, ''))]), codename);
+  const folder = join(cacheDir, 'image', `debian-${codename}-${digestOf([codename, sources, packages]).slice(0, 24)}`);
+  const installed = async (at: string): Promise<DebianRoot['packages']> => parsePackages(await readFile(join(at, 'packages'), 'utf8'));
+  const state = (names: DebianRoot['packages']): Promise<string> => candidates(names.map(({ name }) => name)).then((found) => digestOf([...found].sort()));
   const tar = join(folder, 'root.tar');
-  const done = async (): Promise<DebianRoot> => ({ tar, sha256: await sha256File(tar), packages: parsePackages(await readFile(join(folder, 'packages'), 'utf8')), epoch });
-  if (await exists(folder)) return done();
+  const whole = async (names: DebianRoot['packages'], epoch: number): Promise<DebianRoot> => ({ tar, sha256: await sha256File(tar), packages: names, epoch });
+  /** The root that is there; undefined when there is none, or apt would install something else today. */
+  const there = async (): Promise<DebianRoot | undefined> => {
+    const made = stateSchema.safeParse(await readJson(join(folder, 'root.json')));
+    if (!made.success) return undefined;
+    const have = await installed(folder);
+    if (!input.offline && made.data.candidates !== (await state(have))) return undefined;
+    return whole(have, made.data.epoch);
+  };
+  const known = await there();
+  if (known) return known;
+  if (input.offline) {
+    throw new ExpectedError({ code: 'offline', what: `A root of Debian ${codename} is not in the cache, and --offline forbids the network.`, why: `looked in: ${folder}`, fix: 'Run it once without --offline, bring the cache of a machine where that was done (--cache), or give a root of yours with --root.' });
+  }
   return withLock(
     join(cacheDir, 'locks', 'image-root.lock'),
     'the root in the cache',
     async () => {
-      if (await exists(folder)) return done();
+      const meanwhile = await there();
+      if (meanwhile) return meanwhile;
       const part = `${folder}.part`;
-      await remove(part);
+      await removeImageTree(part);
+      const epoch = await newestIndex();
       await mkdir(join(part, 'sources'), { recursive: true });
       const files: string[] = [];
       for (const { name, text } of sources) {
@@ -107,9 +151,15 @@ export async function debianRoot(input: { cacheDir: string; extra: readonly stri
         },
       );
       await remove(join(part, 'sources'));
-      await run(['mv', part, folder], { log });
-      return done();
+      const names = await installed(part);
+      await writeAtomic(join(part, 'root.json'), `${JSON.stringify({ epoch, candidates: await state(names) })}\n`);
+      await removeImageTree(folder);
+      await rename(part, folder);
+      return whole(names, epoch);
     },
     3_600_000,
+    (holder) => {
+      progress(`waiting for the root that ${holder} makes`);
+    },
   );
 }
