@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ExpectedError } from '../lib/errors.js';
 import { run } from '../lib/exec.js';
-import { exists, remove } from '../lib/files.js';
+import { exists, writeAtomic } from '../lib/files.js';
 import type { Io } from '../lib/io.js';
 import { gpgSignature, sshSignature } from '../lib/supply/names.js';
-import { sealed } from '../lib/supply/sums.js';
+import { checkSums, sealed } from '../lib/supply/sums.js';
 import { SSH_NAMESPACE } from './signatures.js';
 
 /** `build-kernel sign PATH`: a detached signature of the list of sums, which covers every file of an artifact or image. */
@@ -18,10 +19,11 @@ export interface SignOptions {
 
 /**
  * @returns path of the signature
- * @throws ExpectedError usage (no list of sums, no key or two), environment (gpg or ssh-keygen is missing), trust (the program refused the key)
+ * @throws ExpectedError usage (no list of sums, no key or two), environment (gpg or ssh-keygen is missing), trust (the program refused the key), package (not what the list says)
  */
 export async function sign(io: Io, path: string, { gpgKey, sshKey }: SignOptions): Promise<void> {
-  const { folder, sums: list } = await sealed(path);
+  const of = await sealed(path);
+  const { folder, sums: list } = of;
   const sums = join(folder, list);
   if (!(await exists(sums))) {
     throw new ExpectedError({ code: 'usage', what: `${path} has no ${list}.`, fix: 'Name an artifact or image that build-kernel wrote.' });
@@ -29,12 +31,17 @@ export async function sign(io: Io, path: string, { gpgKey, sshKey }: SignOptions
   if ((gpgKey === undefined) === (sshKey === undefined)) {
     throw new ExpectedError({ code: 'usage', what: 'A signature is made with one key.', fix: 'Give --gpg-key KEY or --ssh-key FILE.' });
   }
+  // A signature says that its maker stands for the files: not for some that are not what the list says.
+  const problems = (await checkSums(of)) ?? [];
+  if (problems.length > 0) throw new ExpectedError({ code: 'package', what: `${path} is not what its ${list} says: it is not signed.`, why: problems.join('\n'), fix: 'Make it again, or copy it again from where it was made.' });
   const signature = (gpgKey === undefined ? sshSignature : gpgSignature)(sums);
-  await remove(signature);
   const fail = { code: 'trust' as const, what: `${list} could not be signed.`, fix: 'Check that the key exists and can be used without a question (an agent, or a key without a pass phrase).' };
-  if (gpgKey !== undefined) await run(['gpg', '--batch', '--yes', '--local-user', gpgKey, '--armor', '--detach-sign', '--output', signature, sums], { fail });
-  // ssh-keygen writes FILE.sig beside the file.
-  else if (sshKey !== undefined) await run(['ssh-keygen', '-q', '-Y', 'sign', '-f', resolve(sshKey), '-n', SSH_NAMESPACE, sums], { fail });
+  // Through standard output: the signature that is there stays until there is another.
+  const { stdout } =
+    gpgKey !== undefined
+      ? await run(['gpg', '--batch', '--local-user', gpgKey, '--armor', '--detach-sign', '--output', '-', sums], { fail })
+      : await run(['ssh-keygen', '-q', '-Y', 'sign', '-f', resolve(sshKey ?? ''), '-n', SSH_NAMESPACE], { input: await readFile(sums), fail });
+  await writeAtomic(signature, `${stdout}\n`);
   io.result({ signature });
   io.print(`${signature}\nCheck it: build-kernel verify-artifact ${path} ${gpgKey === undefined ? '--allowed-signers FILE' : '--keyring FILE'}`);
 }

@@ -36,7 +36,8 @@ async function checkGpg(sums: string, keyring: string): Promise<string> {
     await run([...gpg, '--import', resolve(keyring)], { fail: { code: 'usage', what: `${keyring} holds no OpenPGP keys.` } });
     const { exitCode, stdout, stderr } = await run([...gpg, '--verify', signature, sums], { ok: [0, 1, 2] });
     const fingerprint = /^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/m.exec(stdout)?.[1];
-    if (exitCode !== 0 || fingerprint === undefined) throw refuse(`The signature ${basename(signature)} is not good.`, stderr);
+    // gpg takes a signature by a key that was revoked or is past its time for valid, with status 0: only GOODSIG has neither.
+    if (exitCode !== 0 || fingerprint === undefined || !/^\[GNUPG:\] GOODSIG /m.test(stdout)) throw refuse(`The signature ${basename(signature)} is not good.`, stderr);
     return fingerprint;
   } finally {
     await remove(home);
@@ -51,7 +52,7 @@ async function checkSsh(sums: string, allowedSigners: string): Promise<string> {
   const found = await run(['ssh-keygen', '-Y', 'find-principals', '-s', signature, '-f', signers], { ok: [0, 255] });
   const principal = found.stdout.split('\n')[0] ?? '';
   if (found.exitCode !== 0 || principal === '') throw refuse(`The signature ${basename(signature)} is by nobody that ${allowedSigners} names.`, found.stderr);
-  const { exitCode, stdout, stderr } = await run(['ssh-keygen', '-Y', 'verify', '-f', signers, '-I', principal, '-n', SSH_NAMESPACE, '-s', signature], { ok: [0, 255], input: await readFile(sums, 'utf8') });
+  const { exitCode, stdout, stderr } = await run(['ssh-keygen', '-Y', 'verify', '-f', signers, '-I', principal, '-n', SSH_NAMESPACE, '-s', signature], { ok: [0, 255], input: await readFile(sums) });
   if (exitCode !== 0) throw refuse(`The signature ${basename(signature)} is not good.`, `${stdout}\n${stderr}`);
   return principal;
 }

@@ -20,7 +20,7 @@ export const imageManifestSchema = z.object({
   release: z.string(),
   /** sha256 of gateway.yaml, of the artifact's files by name, of the root. */
   inputs: z.object({ gateway: sha256Hex, artifact: z.record(z.string(), sha256Hex), root: z.object({ name: z.string(), sha256: sha256Hex }).optional() }),
-  files: z.array(z.object({ name: z.string(), sha256: sha256Hex, size: z.number().int().nonnegative() })),
+  files: z.array(z.object({ name: z.string().regex(/^[^/]+$/), sha256: sha256Hex, size: z.number().int().nonnegative() })),
   /** Whether it was booted and its checks held; false: nobody tried (--no-verify). */
   verified: z.boolean(),
   /** Kernel command line it was verified with. */
@@ -66,6 +66,7 @@ export async function verifyImageFiles(path: string): Promise<ImageManifest> {
   const manifest = await readImageManifest(at);
   if (!manifest) throw new ExpectedError({ code: 'package', what: `${path} is no image: ${(await exists(at)) ? `${at} is not its manifest` : `it has no ${at}`}.`, fix: 'Name what build-kernel image wrote, with the files beside it.' });
   const problems = (await checkSums(of)) ?? [`${of.sums}: missing`];
+  if (of.names && !manifest.files.some(({ name }) => name === basename(path))) problems.push(`${basename(path)}: not in the manifest`);
   const named = new Set(problems.map((problem) => problem.split(':')[0]));
   for (const { name, sha256, size } of manifest.files) {
     if (named.has(name)) continue;

@@ -24,6 +24,9 @@ const trust = z.discriminatedUnion('how', [
   z.object({ how: z.literal('unsigned'), why: z.string() }),
 ]);
 
+/** A name that becomes part of a path: of one piece, with no way out of its folder. */
+const pathName = z.string().regex(/^[A-Za-z0-9_][\w.+~@%:=-]*$/, 'no plain name');
+
 /** An input and how it came to be trusted (lib/sources: Fetched, without its path on the build machine). */
 const input = z.object({
   name: z.string(),
@@ -52,7 +55,7 @@ export type FileKind = (typeof FILE_KINDS)[number];
 
 const file = z.object({
   /** Name in the artifact folder. */
-  name: z.string().regex(/^[^/]+$/),
+  name: pathName,
   kind: z.enum(FILE_KINDS),
   /** tools-tar: which build. */
   variant: z.enum(['host', 'static']).optional(),
@@ -65,11 +68,11 @@ export const manifestSchema = z.object({
   schema: z.literal(MANIFEST_VERSION),
   /** The program that wrote it. */
   tool: z.object({ name: z.literal('build-kernel'), version: z.string() }),
-  flavour: z.string(),
-  addons: z.array(z.string()),
+  flavour: pathName,
+  addons: z.array(pathName),
   base: z.object({ name: z.string(), release: z.string(), identity: z.string().optional() }),
   /** Kernel release: `uname -r` of the booted kernel. */
-  release: z.string(),
+  release: pathName,
   /** What was built; left out: a kernel. */
   build: z.enum(['kernel', 'modules']).optional(),
   /** build: modules. */

@@ -67,6 +67,7 @@ export async function checkSums(of: Sealed): Promise<string[] | undefined> {
   const problems: string[] = [];
   for (const [name, digest] of sums) {
     if (!there.has(name)) problems.push(`${name}: missing`);
+    else if (!(await stat(join(of.folder, name))).isFile()) problems.push(`${name}: no file`);
     else if ((await sha256File(join(of.folder, name))) !== digest) problems.push(`${name}: its sha256 is not that of ${of.sums}`);
   }
   for (const name of there) if (!sums.has(name)) problems.push(`${name}: not in ${of.sums}`);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Version } from '@cyclonedx/cyclonedx-library/Spec';
@@ -67,6 +67,47 @@ describe('SHA256SUMS', () => {
   });
 });
 
+describe('a manifest of somebody else', () => {
+  const changed = (name: string, change: (manifest: Record<string, unknown>) => void): string => {
+    const copy = copyOf(name);
+    const manifest = JSON.parse(readFileSync(join(copy, 'manifest.json'), 'utf8')) as Record<string, unknown>;
+    change(manifest);
+    writeFileSync(join(copy, 'manifest.json'), JSON.stringify(manifest));
+    rmSync(join(copy, 'SHA256SUMS'));
+    return copy;
+  };
+
+  it.each(['release', 'flavour'])('names no path outside as its %s', async (key) => {
+    const copy = changed(`path-${key}`, (manifest) => {
+      manifest[key] = '../../out';
+    });
+    for (const verb of ['verify-artifact', 'source']) {
+      const result = await run(verb, copy, '--json');
+      expect(failure(result), verb).toMatchObject({ code: 'package', why: expect.stringContaining(key) as string });
+    }
+  });
+
+  it('writes nothing over what verify-artifact says', async () => {
+    const copy = changed('escape', (manifest) => {
+      manifest['warnings'] = ['all is well\u001b[2K\nSigned by ssh key of ops@example.org.'];
+    });
+    const { stdout } = await run('verify-artifact', copy);
+    expect(stdout).toContain('beware: all is well');
+    expect(stdout).not.toContain('\u001b');
+    expect(stdout).not.toMatch(/^Signed by/m);
+  });
+
+  it('of an image that is not whole is said to be so', async () => {
+    const image = join(dir, 'cut.img');
+    writeFileSync(image, 'a disk');
+    writeFileSync(`${image}.json`, '{"schema": 1, "ki');
+    expect(failure(await run('verify-artifact', image, '--json'))).toMatchObject({ code: 'package', what: expect.stringContaining('is not its manifest') as string });
+    await writeImageManifest(`${image}.json`, { schema: 1, kind: 'disk', host: 'gw1', flavour: 'nat-snat', release: '6.1', inputs: { gateway: '0'.repeat(64), artifact: {} }, files: [], verified: true, append: '' });
+    await writeSums(sealedFile(image));
+    expect(failure(await run('verify-artifact', image, '--json')).why).toContain('cut.img: not in the manifest');
+  });
+});
+
 describe('signatures', () => {
   it('by an ssh key: good, by another key, of another folder', async () => {
     for (const name of ['one', 'two']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, name)]);
@@ -118,6 +159,37 @@ describe('signatures', () => {
     }
     expect(failure(await run('verify-artifact', join(dir, 'one'), '--json')).what).toContain('is no image');
     expect(failure(await run('verify-artifact', join(dir, 'nothing'), '--json')).code).toBe('usage');
+  });
+
+  it('by a key that was revoked is none, though gpg calls it good', async () => {
+    const copy = copyOf('by-revoked');
+    const home = mkdtempSync(join(tmpdir(), 'bk-r'));
+    const gpg = (...args: string[]): Buffer => execFileSync('gpg', ['--homedir', home, '--batch', '--quiet', ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      gpg('--passphrase', '', '--quick-gen-key', 'r@example.org', 'ed25519', 'sign');
+      expect((await cli(['sign', copy, '--gpg-key', 'r@example.org'], { cwd: dir, env: { GNUPGHOME: home } })).stderr).toBe('');
+      writeFileSync(join(dir, 'before.asc'), gpg('--armor', '--export'));
+      expect((await run('verify-artifact', copy, '--keyring', join(dir, 'before.asc'))).status).toBe(0);
+      const revocation = join(home, 'openpgp-revocs.d', readdirSync(join(home, 'openpgp-revocs.d'))[0] ?? '');
+      writeFileSync(revocation, readFileSync(revocation, 'utf8').replace(/^:-----/m, '-----'));
+      gpg('--import', revocation);
+      writeFileSync(join(dir, 'after.asc'), gpg('--armor', '--export'));
+      const result = await run('verify-artifact', copy, '--keyring', join(dir, 'after.asc'), '--json');
+      expect(failure(result)).toMatchObject({ code: 'trust', why: expect.stringContaining('revoked') as string });
+    } finally {
+      execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+
+  it('are not made of what is not as the list says, and one that is there stays when making another fails', async () => {
+    const copy = copyOf('sign-changed');
+    expect((await run('sign', copy, '--ssh-key', join(dir, 'one'))).status).toBe(0);
+    const was = readFileSync(join(copy, 'SHA256SUMS.sig'), 'utf8');
+    expect(failure(await run('sign', copy, '--ssh-key', join(dir, 'no-such-key'), '--json')).code).toBe('trust');
+    expect(readFileSync(join(copy, 'SHA256SUMS.sig'), 'utf8')).toBe(was);
+    appendFileSync(join(copy, 'sbom.cdx.json'), ' ');
+    expect(failure(await run('sign', copy, '--ssh-key', join(dir, 'one'), '--json'))).toMatchObject({ code: 'package', why: expect.stringContaining('sbom.cdx.json') as string });
   });
 
   it('want one key', async () => {
