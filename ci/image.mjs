@@ -6,36 +6,35 @@
 // Writes FOLDER/{OUTPUT…, NAME-source.tar, reports/, junit.xml, SHA256SUMS}. Exit status: that of the step that failed, else 0.
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { shellQuote } from '../dist/lib/exec.js';
-import { cli, junit, words } from './lib/script.mjs';
+import { loadSpec } from '../dist/provision/spec/load.js';
+import { answer, cli, junit, positional, usage, words } from './lib/script.mjs';
 
 $.verbose = false;
 const { own, options } = words('image.mjs');
+const USAGE = 'usage: zx ci/image.mjs GATEWAY.yaml OUTPUT [--into FOLDER] [--dry-run] [-- OPTIONS OF build-kernel image …]';
 const into = own.includes('--into') ? own.splice(own.indexOf('--into'), 2)[1] : 'out';
 const dry = own.includes('--dry-run');
-const [gateway, output] = own.filter((word) => word !== '--dry-run');
-if (gateway === undefined || output === undefined || into === undefined) {
-  process.stderr.write('usage: zx ci/image.mjs GATEWAY.yaml OUTPUT [--into FOLDER] [--dry-run] [-- OPTIONS OF build-kernel image …]\n');
-  process.exit(2);
-}
+const [gateway, output, ...more] = positional(own, ['--dry-run'], USAGE);
+if (gateway === undefined || output === undefined || into === undefined || more.length > 0) usage(USAGE);
 
 // Read even by --dry-run: it says which artifact there must be.
 const checked = await $({ nothrow: true })`node ${cli} check ${gateway} --json`;
-const spec = JSON.parse(checked.stdout);
+const spec = answer(checked);
 if (spec.error) {
   process.stderr.write(`error: ${[spec.error.what, spec.error.why, spec.error.fix].filter(Boolean).join('\n  ')}\n`);
-  process.exit(checked.exitCode);
+  process.exit(checked.exitCode || 1);
 }
 const name = [spec.flavour, ...spec.addons].join('+');
-// Where gateway.yaml looks for it when it names none.
-const artifacts = join(dirname(gateway), 'artifacts');
+// Where gateway.yaml has it. One of another name was made elsewhere, and is taken as it is.
+const artifact = (await loadSpec(gateway)).gateway(Object.keys(spec.hosts)[0]).artifact;
 const steps = [
-  ['build', spec.flavour, ...spec.addons.flatMap((addon) => ['--with', addon]), '--out', artifacts],
+  ...(basename(artifact) === name ? [['build', spec.flavour, ...spec.addons.flatMap((addon) => ['--with', addon]), '--out', dirname(artifact)]] : []),
   ['image', gateway, '--output', join(into, output), '--report', join(into, 'reports'), ...options],
-  ['verify-artifact', join(artifacts, name)],
+  ['verify-artifact', artifact],
   ['verify-artifact', join(into, output)],
-  ['source', join(artifacts, name), '--file', join(into, `${name}-source.tar`)],
+  ['source', artifact, '--file', join(into, `${name}-source.tar`)],
 ];
 
 async function sha256(file) {

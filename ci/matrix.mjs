@@ -6,11 +6,12 @@
 // Writes OUT/matrix.json and OUT/matrix.junit.xml (OUT: --out, default artifacts). Exit status 1 when a build failed.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { cli, junit, line, words } from './lib/script.mjs';
+import { answer, cli, junit, line, positional, words } from './lib/script.mjs';
 
 $.verbose = false;
 const { own, options } = words('matrix.mjs');
-const out = resolve(options[options.indexOf('--out') + 1 || options.length] ?? 'artifacts');
+const out = resolve(options.find((option) => option.startsWith('--out='))?.slice('--out='.length) ?? options[options.indexOf('--out') + 1 || options.length] ?? process.env.BUILD_KERNEL_OUT ?? 'artifacts');
+const flavours = positional(own, ['--list', '--gitlab'], 'usage: zx ci/matrix.mjs [FLAVOUR…] [-- OPTIONS OF build-kernel …], or --list, or --gitlab');
 
 async function all() {
   const { flavours } = JSON.parse((await $`node ${cli} list --json`).stdout);
@@ -26,17 +27,19 @@ const pipeline = (flavours) => ({
 async function build(flavour) {
   const started = Date.now();
   // Progress on standard error, the result as one document.
-  const { stdout, exitCode } = await $({ nothrow: true, stdio: ['ignore', 'pipe', 'inherit'] })`node ${cli} ${flavour} --json ${options}`;
-  const row = { flavour, ok: exitCode === 0, status: exitCode, seconds: Math.round((Date.now() - started) / 1000), ...JSON.parse(stdout) };
+  const ended = await $({ nothrow: true, stdio: ['ignore', 'pipe', 'inherit'] })`node ${cli} ${flavour} --json ${options}`;
+  const said = answer(ended);
+  const ok = ended.exitCode === 0 && said.error === undefined;
+  const row = { flavour, ok, status: ended.exitCode ?? 1, seconds: Math.round((Date.now() - started) / 1000), ...(ok ? {} : { error: { what: 'it failed' } }), ...said };
   process.stdout.write(`${line(row.ok, flavour, row.seconds, row.ok ? row.artifact : row.error.what)}\n`);
   return row;
 }
 
-if (own[0] === '--list') process.stdout.write(`${JSON.stringify(await all())}\n`);
-else if (own[0] === '--gitlab') process.stdout.write(`${JSON.stringify(pipeline(await all()), null, 2)}\n`);
+if (own.includes('--list')) process.stdout.write(`${JSON.stringify(await all())}\n`);
+else if (own.includes('--gitlab')) process.stdout.write(`${JSON.stringify(pipeline(await all()), null, 2)}\n`);
 else {
   const rows = [];
-  for (const flavour of own.length > 0 ? own : await all()) rows.push(await build(flavour));
+  for (const flavour of flavours.length > 0 ? flavours : await all()) rows.push(await build(flavour));
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'matrix.json'), `${JSON.stringify(rows, null, 2)}\n`);
   const failure = ({ what, why, fix }) => ({ message: what, text: [why, fix].filter(Boolean).join('\n') });

@@ -2,12 +2,16 @@
 // Packs a release: the npm package with its bill of materials, the notes of its version, SHA256SUMS. Publishes nothing.
 // Usage: zx ci/release.mjs [FOLDER]      (default: release)
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { root, words } from './lib/script.mjs';
+import { positional, root, usage, words } from './lib/script.mjs';
 
 $.verbose = false;
-const folder = resolve(words('release.mjs').own[0] ?? 'release');
+const folder = resolve(positional(words('release.mjs').own, [], 'usage: zx ci/release.mjs [FOLDER]')[0] ?? 'release');
+// It is emptied first: only what an earlier release was packed into.
+const ours = /^(build-kernel-.*\.(tgz|cdx\.json)|NOTES\.md|SHA256SUMS)$/;
+const strange = existsSync(folder) ? readdirSync(folder).filter((name) => !ours.test(name)) : [];
+if (strange.length > 0) usage(`${folder} holds something else than a release (${strange.slice(0, 3).join(', ')}): it is not emptied. Name another folder.`);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** The changelog's section of this version; of what is not released yet while the version has none. */
