@@ -255,7 +255,7 @@ command('cache', 'what the cache holds', ['places'], async (io, _args, options) 
   await cache(io, { ...toBuildOptions(options), prune: options['prune'] === true, downloads: options['downloads'] === true, verify: options['verify'] === true });
 })
   .option('--prune', 'remove what can be made again without a network: unpacked trees, libraries, half-fetched files')
-  .option('--downloads', 'with --prune: remove the downloads too')
+  .option('--downloads', 'with --prune: remove the downloads too, and Debian roots of images')
   .option('--verify', 'hash every download again');
 
 program

@@ -1,15 +1,16 @@
 import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { ExpectedError } from '../errors.js';
 import { exists } from '../files.js';
 import { withLock } from '../lock.js';
+import { aptEntries, entryIsWhole } from './apt.js';
 import { repoIntact } from './gitcmd.js';
 import { storeFolder, storeIntact, storeNote } from './store.js';
 
 /** What the cache holds, and how to get rid of it. */
 
 export interface CacheItem {
-  kind: 'file' | 'part' | 'git' | 'apt' | 'other';
+  kind: 'file' | 'part' | 'git' | 'apt' | 'root' | 'other';
   /** For people: file name, repository, package and version, or folder below the cache. */
   name: string;
   path: string;
@@ -29,7 +30,8 @@ async function bytesOf(path: string, seen = new Set<string>()): Promise<number> 
     return info.blocks * 512;
   }
   let bytes = 0;
-  for (const entry of await readdir(path, { withFileTypes: true })) {
+  // Removed meanwhile, or another user's.
+  for (const entry of await readdir(path, { withFileTypes: true }).catch(() => [])) {
     if (!entry.isSymbolicLink()) bytes += await bytesOf(join(path, entry.name), seen);
   }
   return bytes;
@@ -94,13 +96,25 @@ export async function cacheUsage(cacheDir: string): Promise<CacheItem[]> {
     if (['downloads', 'apt', 'git', 'locks'].includes(top)) continue;
     for (const name of await children(join(cacheDir, top))) {
       const path = join(cacheDir, top, name);
-      items.push({ kind: 'other', name: `${top}/${name}`, path, bytes: await bytesOf(path), lastUsed: await usedAt(path) });
+      // The lock of what is being made there.
+      if (name.endsWith('.lock')) continue;
+      items.push({ kind: top === 'image' && name.startsWith('debian-') ? 'root' : 'other', name: `${top}/${name}`, path, bytes: await bytesOf(path), lastUsed: await usedAt(path) });
     }
   }
   return items.sort((a, b) => b.bytes - a.bytes);
 }
 
-/** The lock that guards an item while it is fetched or changed; undefined when nothing but a rename ever touches it. */
+/** The lock under which other stages make a folder of theirs: beside it, or one for all versions of a thing. */
+function lockOfFolder(cacheDir: string, path: string): string | undefined {
+  const top = basename(dirname(path));
+  const name = basename(path).replace(/\.(part|tar)(\.tar)?$/, '');
+  const thing = name.replace(/-[0-9a-f]{24}$/, '');
+  const lock = { image: 'image-root', guest: `guest-${thing}`, tools: `tools-${thing}`, 'tool-libraries': `tool-library-${thing}` }[top];
+  if (lock !== undefined) return join(cacheDir, 'locks', `${lock}.lock`);
+  return top === 'pristine' || top === 'headers' ? join(dirname(path), `${name}.lock`) : undefined;
+}
+
+/** The lock that guards an item while it is fetched or made; undefined when nothing but a rename ever touches it. */
 function lockOf(cacheDir: string, item: CacheItem): string | undefined {
   const locks = join(cacheDir, 'locks');
   switch (item.kind) {
@@ -112,6 +126,9 @@ function lockOf(cacheDir: string, item: CacheItem): string | undefined {
       const id = /-([0-9a-f]{16})\.(part|rejected)/.exec(item.name)?.[1];
       return id === undefined ? undefined : join(locks, `file-${id}.lock`);
     }
+    case 'root':
+    case 'other':
+      return lockOfFolder(cacheDir, item.path);
     default:
       return undefined;
   }
@@ -152,11 +169,20 @@ export async function cachePrune(cacheDir: string, options: PruneOptions): Promi
   return { removed, busy };
 }
 
-/** Hashes every file and checks every repository of the cache. Returns the damaged ones; nothing is removed. */
+/** Whether a version of a package is not as it was when it was fetched; false for what is no package. */
+async function packageDamaged(cacheDir: string, path: string): Promise<boolean> {
+  const [kind = '', name = '', version = ''] = relative(join(cacheDir, 'apt'), path).split('/');
+  if (version === '') return false;
+  const entry = (await aptEntries(cacheDir, { package: name, source: kind === 'src' })).find((each) => each.version === version);
+  return entry !== undefined && !(await entryIsWhole(cacheDir, entry));
+}
+
+/** Hashes every file and package, and checks every repository of the cache. Returns the damaged ones; nothing is removed. */
 export async function cacheVerify(cacheDir: string): Promise<CacheItem[]> {
   const bad: CacheItem[] = [];
   for (const item of await cacheUsage(cacheDir)) {
     if (item.kind === 'file' && !(await storeIntact(item.path, item.path.slice(-64), true))) bad.push(item);
+    if (item.kind === 'apt' && (await packageDamaged(cacheDir, item.path))) bad.push(item);
     if (item.kind === 'git' && (await exists(join(item.path, 'build-kernel.ready')))) {
       if (!(await repoIntact(item.path))) bad.push(item);
     }

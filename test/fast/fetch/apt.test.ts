@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rewriteDeb822, rewriteOneLine } from '../../../tasks/lib/fetch/aptsources.js';
 import { parseUris, prepareState, update } from '../../../tasks/lib/fetch/aptstate.js';
-import { fetchFromFile, fetchSource, mirrorInto } from '../../../tasks/lib/fetch/index.js';
+import { cacheVerify, fetchFromFile, fetchSource, mirrorInto } from '../../../tasks/lib/fetch/index.js';
 import type { AptSource } from '../../../tasks/lib/sources.js';
 import { AptArchive, aptMissing } from './support/aptrepo.js';
 import { context, failure, hex, scratch, type TestContext } from './support/context.js';
@@ -49,6 +49,17 @@ describe.skipIf(aptMissing !== undefined)(`packages of the distribution, with re
     expect((await fetchSource(demo, ctx)).path).toBe(binary.path);
     expect((await fetchSource(demoSource, { ...ctx, offline: true })).path).toBe(source.path);
     expect(server.seen.length).toBe(before);
+  });
+
+  it('are hashed again by cache --verify', async () => {
+    archive.publish('1-1');
+    const ctx = host();
+    const { path } = await fetchSource(demo, ctx);
+    expect(await cacheVerify(ctx.cacheDir)).toEqual([]);
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 1] = 1;
+    writeFileSync(path, bytes);
+    expect((await cacheVerify(ctx.cacheDir)).map(({ name }) => name)).toEqual(['demo 1-1']);
   });
 
   it('a disk that is full before the indexes are there is called full', async () => {

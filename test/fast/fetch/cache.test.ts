@@ -72,6 +72,21 @@ describe('the cache', () => {
     expect(await cacheUsage(cacheDir)).toEqual([]);
   });
 
+  it('leaves alone what is being made, and the lock under which it is', async () => {
+    const { cacheDir } = context();
+    const made = { 'pristine/rhel-279-0123456789abcdef.part': 'pristine/rhel-279-0123456789abcdef.lock', [`image/debian-bookworm-${'a'.repeat(24)}.part`]: 'locks/image-root.lock', [`guest/busybox-${'b'.repeat(24)}.part`]: 'locks/guest-busybox.lock', [`tools/dsnat-220-static-${'c'.repeat(24)}.part`]: 'locks/tools-dsnat-220-static.lock', [`tool-libraries/popt-${'d'.repeat(24)}.part`]: 'locks/tool-library-popt.lock' };
+    for (const [folder, lock] of Object.entries(made)) {
+      mkdirSync(join(cacheDir, folder), { recursive: true });
+      const { removed, busy } = await withLock(join(cacheDir, lock), 'x', async () => {
+        const result = await cachePrune(cacheDir, { unusedDays: 0 });
+        expect(existsSync(join(cacheDir, lock)), lock).toBe(true);
+        return result;
+      });
+      expect([removed, busy.map(({ path }) => path)], folder).toEqual([[], [join(cacheDir, folder)]]);
+      expect((await cachePrune(cacheDir, { unusedDays: 0 })).removed).toHaveLength(1);
+    }
+  });
+
   it('finds what is damaged, however well it looks', async () => {
     const { cacheDir, ...ctx } = await filled();
     expect(await cacheVerify(cacheDir)).toEqual([]);
