@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ensureBusybox } from '../lib/busybox.js';
@@ -13,7 +13,7 @@ import { withLock } from '../lib/lock.js';
 import { StageLog } from '../lib/log.js';
 import { defaultCacheDir } from '../lib/paths.js';
 import { loadLicences } from '../lib/supply/licences.js';
-import { besideImage, SBOM_NAME } from '../lib/supply/names.js';
+import { besideImage, gpgSignature, SBOM_NAME, sshSignature, SUMS_NAME } from '../lib/supply/names.js';
 import { artifactSbom, type ImageContents } from '../lib/supply/sbom.js';
 import { sealedFile, sealedFolder, writeSums } from '../lib/supply/sums.js';
 import { runStages, type StageProgress, type StageTask } from '../lib/ui/stages.js';
@@ -24,6 +24,7 @@ import { lookAtGiven } from './given.js';
 import { describeFiles, IMAGE_MANIFEST, writeImageManifest, type ImageManifest } from '../lib/image-manifest.js';
 import { removeImageTree } from './namespace.js';
 import { makeOciArchive } from './oci.js';
+import { busyboxProgram, grubProgram } from './programs.js';
 import { debianRoot, distribution } from './rootfs/debian.js';
 import type { FinishedImage, ImageOptions, ImageParts, ImageSource } from './types.js';
 
@@ -34,6 +35,7 @@ interface Made {
   files: string[];
   finished?: FinishedImage;
   packages: ImageContents['packages'];
+  programs: NonNullable<ImageContents['programs']>;
   root?: { name: string; sha256: string };
   append: string;
 }
@@ -66,6 +68,7 @@ async function appliance<S extends ImageSource>({ source, parts, fetchOptions, c
     files: [kernel, initramfs, disk, join(into, 'boot.ipxe'), join(into, 'pxelinux.cfg')],
     finished: { kind: 'appliance', path: into, kernel, initramfs, append: APPLIANCE_APPEND },
     packages: [],
+    programs: [await busyboxProgram(busybox), await grubProgram()],
     append: APPLIANCE_APPEND,
   };
 }
@@ -98,27 +101,32 @@ async function disk<S extends ImageSource>(work: Work<S>, p: StageProgress): Pro
     log,
     progress,
   });
-  return { files: [image], finished: { kind: 'disk', path: image, format, uefi, append: DISK_APPEND }, packages: root.packages, root: { name: root.name, sha256: root.sha256 }, append: DISK_APPEND };
+  return { files: [image], finished: { kind: 'disk', path: image, format, uefi, append: DISK_APPEND }, packages: root.packages, programs: [await grubProgram()], root: { name: root.name, sha256: root.sha256 }, append: DISK_APPEND };
 }
 
 async function oci<S extends ImageSource>({ source, options, scratch, log }: Work<S>): Promise<Made> {
   const { artifact } = source;
   const { manifest, folder } = artifact;
+  const there = new Set(await readdir(folder));
+  const beside = [SBOM_NAME, SUMS_NAME, gpgSignature(SUMS_NAME), sshSignature(SUMS_NAME)];
   const file = join(scratch, 'out', basename(options.output));
   await makeOciArchive({
     files: [
       ...manifest.files.map(({ name }) => ({ name, path: join(folder, name), mediaType: name.endsWith('.gz') ? 'application/vnd.oci.image.layer.v1.tar+gzip' : 'application/octet-stream' })),
       { name: 'manifest.json', path: join(folder, 'manifest.json'), mediaType: 'application/json' },
+      // With them verify-artifact can check what somebody gets from a registry, signature and all.
+      ...beside.filter((name) => there.has(name)).map((name) => ({ name, path: join(folder, name), mediaType: name.endsWith('.json') ? 'application/vnd.cyclonedx+json' : 'text/plain' })),
     ],
     artifactType: 'application/vnd.build-kernel.artifact.v1',
     annotations: { 'org.opencontainers.image.title': manifest.flavour, 'org.opencontainers.image.version': manifest.release },
-    tag: `${manifest.flavour.replaceAll('+', '-')}-${manifest.release}`,
+    // Letters, digits and _.- are all that a registry takes.
+    tag: `${manifest.flavour}-${manifest.release}`.replaceAll(/[^\w.-]/g, '-').slice(0, 128),
     epoch: manifest.epoch,
     file,
     scratch,
     log,
   });
-  return { files: [file], packages: [], append: '' };
+  return { files: [file], packages: [], programs: [], append: '' };
 }
 
 async function finish<S extends ImageSource>({ source, options, scratch, gateway }: Work<S>, made: Made, verified: boolean): Promise<ImageManifest> {
@@ -138,7 +146,7 @@ async function finish<S extends ImageSource>({ source, options, scratch, gateway
   const part = join(scratch, 'out', basename(resolve(options.output)));
   const at = options.kind === 'appliance' ? { manifest: join(part, IMAGE_MANIFEST), sbom: join(part, SBOM_NAME) } : besideImage(part);
   const { id, codename } = await distribution();
-  await writeAtomic(at.sbom, `${artifactSbom(manifest, await loadLicences(), { name: basename(options.output), files, packages: made.packages, ...(made.packages.length > 0 ? { distribution: { id, codename } } : {}) })}\n`);
+  await writeAtomic(at.sbom, `${artifactSbom(manifest, await loadLicences(), { name: basename(options.output), files, packages: made.packages, programs: made.programs, ...(options.root === undefined || !made.root ? {} : { root: made.root }), ...(made.packages.length > 0 ? { distribution: { id, codename } } : {}) })}\n`);
   await writeImageManifest(at.manifest, image);
   await writeSums(options.kind === 'appliance' ? sealedFolder(part) : sealedFile(part));
   return image;

@@ -56,5 +56,5 @@ export async function makeOciArchive(input: OciInput): Promise<void> {
   const manifest = await blob(JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST_TYPE, artifactType: input.artifactType, config: EMPTY, layers, annotations }));
   await writeAtomic(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [{ mediaType: MANIFEST_TYPE, artifactType: input.artifactType, ...manifest, annotations: { 'org.opencontainers.image.ref.name': input.tag } }] }));
   await writeAtomic(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  await run(['tar', '-cf', input.file, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mode=u+rw,go-w', `--mtime=@${String(input.epoch)}`, '-C', layout, '.'], { log: input.log });
+  await run(['tar', '-cf', input.file, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX', `--mtime=@${String(input.epoch)}`, '-C', layout, '.'], { log: input.log });
 }

@@ -25,6 +25,9 @@ export function setOwnData(folder: string): void {
   own = path;
 }
 
+/** The user's folder; undefined: the package's data alone. */
+export const ownData = (): string | undefined => own;
+
 /** Absolute path of a data file, given as below patches/. The file need not exist. */
 export function dataFile(path: string): string {
   if (own !== undefined) {

@@ -1,5 +1,6 @@
-import { copyFile, cp, mkdir, readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { copyFile, cp, mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ownData } from '../../lib/data.js';
 import { sha256 } from '../../lib/digest.js';
 import { ExpectedError } from '../../lib/errors.js';
 import { run, shellQuote } from '../../lib/exec.js';
@@ -8,6 +9,7 @@ import { mirrorInto } from '../../lib/fetch/index.js';
 import { fetchRecorded, type Recorded } from '../../lib/fetch/recorded.js';
 import { exists, remove, writeAtomic } from '../../lib/files.js';
 import type { Io } from '../../lib/io.js';
+import { withLock } from '../../lib/lock.js';
 import { StageLog } from '../../lib/log.js';
 import { artifactFile, MANIFEST_NAME, verifyArtifact, type Manifest } from '../../lib/manifest.js';
 import { defaultCacheDir, packageRoot } from '../../lib/paths.js';
@@ -21,7 +23,7 @@ import { sourcesOf } from '../sources.js';
  */
 
 /** What of the program itself controls a build. */
-const PROGRAM = ['package.json', 'LICENSE', 'dist', 'patches', 'templates'] as const;
+const PROGRAM = ['package.json', 'package-lock.json', 'LICENSE', 'dist', 'patches', 'templates'] as const;
 
 async function recorded(manifest: Manifest, options: BuildOptions, log: StageLog, progress: Parameters<typeof fetchContext>[1]['progress']): Promise<Recorded[]> {
   const flavour = manifest.flavour.split('+')[0] ?? manifest.flavour;
@@ -63,6 +65,14 @@ async function userPatches(manifest: Manifest, into: string): Promise<string[]> 
   return copied;
 }
 
+/** The user's own flavours, when there are any: without them the program does not know what it is to build. */
+async function ownFlavours(into: string): Promise<void> {
+  const own = ownData();
+  if (own === undefined) return;
+  const names = (await readdir(own)).filter((name) => !name.startsWith('.') && name !== 'node_modules');
+  for (const name of names) await cp(join(own, name), join(into, name), { recursive: true, dereference: true });
+}
+
 /** The recorded command with what lies in the folder in place of paths of the machine it was built on. */
 function commandHere(manifest: Manifest, patches: readonly string[]): string[] {
   const here: string[] = [];
@@ -78,7 +88,7 @@ function commandHere(manifest: Manifest, patches: readonly string[]): string[] {
       at += 1;
     } else here.push(arg);
   }
-  return [...here, '--offline', '--mirror', 'mirror'];
+  return [...here, ...(ownData() === undefined ? [] : ['--flavours', 'flavours']), '--offline', '--mirror', 'mirror'];
 }
 
 function readme(manifest: Manifest, patches: readonly string[]): string {
@@ -88,19 +98,21 @@ function readme(manifest: Manifest, patches: readonly string[]): string {
     'mirror/         every source it was built from, as build-kernel.lock and manifest.json name them',
     'build-kernel/   the program that builds it: patches, configuration fragments, build scripts',
     'patches/        patches added by whoever built it, if any',
+    ...(ownData() === undefined ? [] : ['flavours/       flavours of whoever built it']),
     'kernel.config   the kernel\'s configuration',
     'manifest.json   digests, compiler, flags',
     '',
     'To build it again, with Node 20 and the compiler that manifest.json names:',
     '',
-    '    npm install ./build-kernel',
+    // It is compiled; what compiles it is not here.
+    '    npm install --omit=dev --ignore-scripts ./build-kernel',
     `    npx ${shellQuote(commandHere(manifest, patches))}`,
     '',
   ].join('\n');
 }
 
 /**
- * @param file the tar; default NAME-RELEASE-source.tar beside the artifact
+ * @param file the tar; default NAME-RELEASE-source.tar here
  * @throws ExpectedError package (no artifact, not whole), trust (an input is gone), usage, space
  */
 export async function source(io: Io, artifact: string, options: BuildOptions & { file?: string }): Promise<void> {
@@ -108,41 +120,51 @@ export async function source(io: Io, artifact: string, options: BuildOptions & {
   const manifest = await verifyArtifact(dir);
   const name = `${manifest.flavour}-${manifest.release}-source`;
   const file = resolve(options.file ?? `${name}.tar`);
-  const part = `${file}.${String(process.pid)}.part`;
+  if (await stat(file).then((there) => !there.isFile(), () => false)) throw new ExpectedError({ code: 'usage', what: `${file} is there, and no file.`, fix: `Name the tar to write: --file ${join(file, `${name}.tar`)}` });
+  const part = join(dirname(file), `.bk-source-${basename(file)}`);
   const folder = join(part, name);
   const log = new StageLog(resolve(options.work, 'source.log'));
   let inputs: Recorded[] = [];
+  const pack = (): Promise<unknown> => runStages(
+    [
+      {
+        title: `find the ${String(manifest.inputs.length)} sources`,
+        run: async (p) => {
+          inputs = await recorded(manifest, options, log, p);
+        },
+      },
+      {
+        title: `pack ${basename(file)}`,
+        run: async () => {
+          await mkdir(folder, { recursive: true });
+          await mirrorInto(inputs, join(folder, 'mirror'), log);
+          const patches = await userPatches(manifest, join(folder, 'patches'));
+          for (const each of PROGRAM) if (await exists(join(packageRoot, each))) await cp(join(packageRoot, each), join(folder, 'build-kernel', each), { recursive: true });
+          await ownFlavours(join(folder, 'flavours'));
+          await copyFile(join(dir, MANIFEST_NAME), join(folder, MANIFEST_NAME));
+          const kernel = artifactFile(dir, manifest, 'kernel-tar');
+          if (kernel !== undefined) await run(['tar', '-xzOf', kernel, `boot/config-${manifest.release}`], { stdoutFile: join(folder, 'kernel.config'), log });
+          await writeAtomic(join(folder, 'README'), readme(manifest, patches));
+          const tar = join(part, 'tar');
+          await run(['tar', '-cf', tar, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX', `--mtime=@${String(manifest.epoch)}`, '-C', part, name], { log });
+          await rename(tar, file);
+        },
+      },
+    ],
+    { json: io.json, verbose: io.verbose },
+  );
   try {
-    await runStages(
-      [
-        {
-          title: `find the ${String(manifest.inputs.length)} sources`,
-          run: async (p) => {
-            inputs = await recorded(manifest, options, log, p);
-          },
-        },
-        {
-          title: `pack ${basename(file)}`,
-          run: async () => {
-            await mkdir(folder, { recursive: true });
-            await mirrorInto(inputs, join(folder, 'mirror'), log);
-            const patches = await userPatches(manifest, join(folder, 'patches'));
-            for (const each of PROGRAM) if (await exists(join(packageRoot, each))) await cp(join(packageRoot, each), join(folder, 'build-kernel', each), { recursive: true });
-            await copyFile(join(dir, MANIFEST_NAME), join(folder, MANIFEST_NAME));
-            const kernel = artifactFile(dir, manifest, 'kernel-tar');
-            if (kernel !== undefined) await run(['tar', '-xzOf', kernel, `boot/config-${manifest.release}`], { stdoutFile: join(folder, 'kernel.config'), log });
-            await writeAtomic(join(folder, 'README'), readme(manifest, patches));
-            const tar = join(part, 'tar');
-            await run(['tar', '-cf', tar, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mode=u+rw,go-w', `--mtime=@${String(manifest.epoch)}`, '-C', part, name], { log });
-            await run(['mv', tar, file], { log });
-          },
-        },
-      ],
-      { json: io.json, verbose: io.verbose },
-    );
+    await withLock(`${file}.lock`, `The tar ${file}`, async () => {
+      // What a killed run left; it has the size of the sources.
+      await remove(part);
+      try {
+        await pack();
+      } finally {
+        await remove(part);
+      }
+    });
   } finally {
     log.close();
-    await remove(part);
   }
   io.result({ file, inputs: inputs.map(({ fetched }) => fetched.name) });
   io.print(file);

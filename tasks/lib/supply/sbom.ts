@@ -58,6 +58,10 @@ function programs(manifest: Manifest, licences: Licences): Component[] {
 export interface ImageContents {
   name: string;
   files: readonly { name: string; sha256: string }[];
+  /** Programs in it that come neither with the artifact nor as a package: the boot loader, an appliance's busybox. */
+  programs?: readonly { name: string; version: string; sha256?: string }[];
+  /** A root that its user gave. */
+  root?: { name: string; sha256: string };
   /** Packages of the distribution in it. */
   packages: readonly { name: string; version: string }[];
   /** Where they come from, for their identifiers: debian/bookworm. */
@@ -93,9 +97,11 @@ export function artifactSbom(manifest: Manifest, licences: Licences, image?: Ima
   const sources = manifest.inputs.map(source);
   const patches = manifest.series.map(({ name: patch, sha256, from }, index) => made(ComponentType.File, patch, `patch:${String(index + 1)}:${patch}`, { sha256, description: `patch, ${from}` }));
   const tools = programs(manifest, licences);
+  const others = (image?.programs ?? []).map(({ name: program, version, sha256 }) => made(ComponentType.Application, program, `program:${program}@${version}`, { version, ...(sha256 === undefined ? {} : { sha256 }), ...(licences[program] === undefined ? {} : { licence: licences[program] }) }));
+  const root = image?.root === undefined ? [] : [made(ComponentType.File, image.root.name, `root:${image.root.name}`, { sha256: image.root.sha256, description: 'root file system that was given' })];
   const packages = (image?.packages ?? []).map((each) => packageOf(each, image?.distribution));
-  for (const component of [kernel, ...files, ...sources, ...patches, ...tools, ...packages]) bom.components.add(component);
-  for (const component of [kernel, ...files, ...tools, ...packages]) whole.dependencies.add(component.bomRef);
+  for (const component of [kernel, ...files, ...sources, ...patches, ...tools, ...others, ...root, ...packages]) bom.components.add(component);
+  for (const component of [kernel, ...files, ...tools, ...others, ...root, ...packages]) whole.dependencies.add(component.bomRef);
   for (const component of [...sources, ...patches]) kernel.dependencies.add(component.bomRef);
   return new JsonSerializer(new Normal.Normalize.Factory(Spec1dot6)).serialize(bom, { sortLists: true, space: 2 });
 }

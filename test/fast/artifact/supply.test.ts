@@ -6,6 +6,10 @@ import { Version } from '@cyclonedx/cyclonedx-library/Spec';
 import { JsonStrictValidator } from '@cyclonedx/cyclonedx-library/Validation';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFiles, writeImageManifest } from '../../../tasks/lib/image-manifest.js';
+import { grubProgram } from '../../../tasks/image/programs.js';
+import { readManifest } from '../../../tasks/lib/manifest.js';
+import { loadLicences } from '../../../tasks/lib/supply/licences.js';
+import { artifactSbom } from '../../../tasks/lib/supply/sbom.js';
 import { sealedFile, writeSums } from '../../../tasks/lib/supply/sums.js';
 import { cli, scratch, type CliResult } from '../../support/cli.js';
 import { shapeData, type ShapeData } from '../../support/shape-flavour.js';
@@ -49,6 +53,18 @@ describe('the bill of materials', () => {
     expect(named('shape-2.6.32.tar.bz2')?.hashes?.[0]?.content).toMatch(/^[0-9a-f]{64}$/);
     expect(bom.components.filter(({ type }) => type === 'file').map(({ name }) => name)).toEqual(expect.arrayContaining(['shape', 'kernel-2.6.32-1.el6.shape.tar.gz']));
     expect(text).not.toContain(dir);
+  });
+});
+
+describe('the bill of materials of an image', () => {
+  it('names the boot loader, busybox, a root that was given and the packages too', async () => {
+    const text = artifactSbom(await readManifest(artifact), await loadLicences(), { name: 'gw.img', files: [], packages: [{ name: 'libc6', version: '2.36-9' }], programs: [await grubProgram(), { name: 'busybox', version: '1.35.0', sha256: '0'.repeat(64) }], root: { name: 'el6.tar', sha256: '1'.repeat(64) }, distribution: { id: 'debian', codename: 'bookworm' } });
+    expect(await new JsonStrictValidator(Version.v1dot6).validate(text)).toBeNull();
+    const { components } = JSON.parse(text) as { components: { name: string; version?: string; licenses?: { expression: string }[] }[] };
+    const named = (name: string): (typeof components)[number] | undefined => components.find((each) => each.name === name);
+    expect(named('grub')).toMatchObject({ version: expect.stringMatching(/^2\.\d+/) as string, licenses: [{ expression: 'GPL-3.0-or-later' }] });
+    expect(named('busybox')).toMatchObject({ version: '1.35.0', licenses: [{ expression: 'GPL-2.0-only' }] });
+    expect([named('el6.tar'), named('libc6')]).not.toContain(undefined);
   });
 });
 
@@ -206,13 +222,24 @@ describe('the corresponding source', () => {
     execFileSync('tar', ['-xf', join(dir, 'all.tar'), '-C', away]);
     const folder = join(away, 'shape-2.6.32-1.el6.shape-source');
     const readme = readFileSync(join(folder, 'README'), 'utf8');
-    expect(readme).toContain('npx build-kernel shape --tools none --no-packages --offline --mirror mirror');
+    expect(readme).toContain('npx build-kernel shape --tools none --no-packages --flavours flavours --offline --mirror mirror');
+    // Its own "prepare" compiles what is compiled here already, with what is not here.
+    expect(readme).toContain('npm install --omit=dev --ignore-scripts ./build-kernel');
+    expect(existsSync(join(folder, 'build-kernel/package-lock.json'))).toBe(true);
     expect(existsSync(join(folder, 'build-kernel/dist/cli.js'))).toBe(true);
     expect(readFileSync(join(folder, 'kernel.config'), 'utf8')).toContain('CONFIG_IP_VS=m');
-    const built = await cli(['shape', '--tools', 'none', '--no-packages', '--no-ccache', '--offline', '--mirror', 'mirror', '--json'], { cwd: folder, env: { BUILD_KERNEL_FLAVOURS: data.folder, BUILD_KERNEL_CACHE: join(away, 'cache') } });
+    const built = await cli(['shape', '--tools', 'none', '--no-packages', '--no-ccache', '--flavours', 'flavours', '--offline', '--mirror', 'mirror', '--json'], { cwd: folder, env: { BUILD_KERNEL_CACHE: join(away, 'cache') } });
     expect(built.stderr).toBe('');
     const kernel = 'kernel-2.6.32-1.el6.shape.tar.gz';
     expect(readFileSync(join((built.json as { artifact: string }).artifact, kernel)).equals(readFileSync(join(artifact, kernel)))).toBe(true);
+  });
+
+  it('is one file, and what a killed run left is removed', async () => {
+    mkdirSync(join(dir, 'a folder'));
+    expect(failure(await run('source', artifact, '--file', 'a folder', '--json'))).toMatchObject({ code: 'usage', what: expect.stringContaining('no file') as string });
+    mkdirSync(join(dir, 'out/.bk-source-x.tar/old'), { recursive: true });
+    expect((await run('source', artifact, '--file', 'out/x.tar')).status).toBe(0);
+    expect(readdirSync(join(dir, 'out'))).toEqual(['x.tar']);
   });
 
   it('is refused when an input is gone', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -15,6 +16,7 @@ import type { ExpectedError } from '../../../tasks/lib/errors.js';
 import type { FetchOptions } from '../../../tasks/lib/fetch/for-run.js';
 import { makeIo } from '../../../tasks/lib/io.js';
 import { writeImageManifest } from '../../../tasks/lib/image-manifest.js';
+import { sealedFolder, writeSums } from '../../../tasks/lib/supply/sums.js';
 import { writeArtifactShape } from '../../support/artifact-shape.js';
 import { scratch } from '../../support/cli.js';
 
@@ -149,6 +151,7 @@ describe('a run', () => {
     const gateway = put('gateway.yaml', 'a gateway');
     const artifact = join(dir, 'artifact');
     writeArtifactShape(artifact);
+    await writeSums(sealedFolder(artifact));
     const output = join(dir, 'my images', 'gw €.tar');
     put('my images/.bk-image-gw €.tar/out/huge', 'of a killed run');
     const made = image(makeIo({ json: false }), gateway, { output, kind: 'oci', free: 0, packages: [], verify: true }, fetchOptions, {
@@ -159,5 +162,7 @@ describe('a run', () => {
     });
     await made;
     expect(readdirSync(join(dir, 'my images')).sort()).toEqual(['gw €.tar', 'gw €.tar.cdx.json', 'gw €.tar.json', 'gw €.tar.sha256']);
+    // The list of sums travels too: what a registry gives back can be checked.
+    expect(execFileSync('tar', ['-xOf', output], { encoding: 'utf8' })).toContain('"org.opencontainers.image.title":"SHA256SUMS"');
   });
 });
