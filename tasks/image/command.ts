@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { ensureBusybox } from '../lib/busybox.js';
 import { sha256, sha256File } from '../lib/digest.js';
 import { EXIT_STATUS, ExpectedError } from '../lib/errors.js';
+import { clearing } from '../lib/exec.js';
 import { fetchContext, type FetchOptions } from '../lib/fetch/for-run.js';
 import { fetchSource } from '../lib/fetch/index.js';
 import { writeAtomic } from '../lib/files.js';
@@ -214,7 +215,7 @@ export async function image<S extends ImageSource>(io: Io, file: string, options
       await runStages(stages(log, process.umask()), { json: io.json, verbose: io.verbose });
     } finally {
       log.close();
-      await removeImageTree(scratch);
+      await clearing(() => removeImageTree(scratch));
     }
   });
   if (holds === false) {

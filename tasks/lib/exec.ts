@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { ExpectedError, type ErrorCode } from './errors.js';
 import type { StageLog } from './log.js';
@@ -68,6 +69,27 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** True while a process of the group has not ended. What nobody reaps (in a container without an init) has. */
+function groupLives(leader: number): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      // PID (NAME) STATE PARENT GROUP …
+      const [state = '', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(group) === leader && !'ZX'.includes(state);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Ends what is left of a group, and returns when it has ended: who is killed in the middle of a write still ends that. */
+async function endGroup(pid: number): Promise<void> {
+  signalGroup(pid, 'SIGKILL');
+  for (const until = Date.now() + 2000; groupLives(pid) && Date.now() < until; ) await sleep(20);
+}
+
 function interruptedError(): ExpectedError {
   return new ExpectedError({
     code: 'interrupted',
@@ -81,19 +103,39 @@ export function checkInterrupted(): void {
   if (stopping) throw interruptedError();
 }
 
+/** Milliseconds after a signal: children that have not ended by themselves are ended; this process gives up; so it does in any case. */
+const STOP = { kill: 3000, exit: 5000, cleared: 60_000 } as const;
+let clearings = 0;
+
+/** Removes what is half done: a run that was told to stop is not cut off in it (a second signal does that). */
+export async function clearing(work: () => Promise<void>): Promise<void> {
+  clearings += 1;
+  try {
+    await work();
+  } finally {
+    clearings -= 1;
+  }
+}
+
 /** Makes SIGINT, SIGTERM and SIGHUP end every child's whole process group, then lets the pending command fail. */
 export function installSignalHandlers(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const again = stopping !== undefined;
       stopping = signal;
-      for (const pid of children) signalGroup(pid, again ? 'SIGKILL' : 'SIGTERM');
-      // Children that ignore SIGTERM, and work that runs in this process, must not keep us.
-      setTimeout(() => {
+      const kill = (): void => {
         for (const pid of children) signalGroup(pid, 'SIGKILL');
         endRun(runId);
+      };
+      if (again) {
+        kill();
         process.exit(130);
-      }, again ? 0 : 3000).unref();
+      }
+      for (const pid of children) signalGroup(pid, 'SIGTERM');
+      // Children that ignore SIGTERM, and work that runs in this process, must not keep us.
+      setTimeout(() => clearings === 0 && kill(), STOP.kill).unref();
+      setTimeout(() => clearings === 0 && process.exit(130), STOP.exit).unref();
+      setTimeout(() => process.exit(130), STOP.cleared).unref();
     });
   }
 }
@@ -214,7 +256,7 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
   if (pid !== undefined) {
     children.delete(pid);
     // A timed-out or ended leader can leave members of its group.
-    if (result.timedOut || stopping) signalGroup(pid, 'SIGKILL');
+    if (result.timedOut || stopping || options.abort?.aborted) await endGroup(pid);
   }
   if (!options.tidying) checkInterrupted();
   const stdout = typeof result.stdout === 'string' ? result.stdout : '';

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cli, scratch, startCli } from '../../support/cli.js';
+import { marked, until } from '../../support/processes.js';
 import { sha256Of, shapeData, type ShapeData } from '../../support/shape-flavour.js';
 
 /** Nothing is lost, whatever ends a build: signals, kill -9, a full disk, a second build, no network. */
@@ -14,25 +15,9 @@ const env = (more: Record<string, string> = {}): Record<string, string> => ({ BU
 const ARGS = ['shape', '--tools', 'none', '--no-packages', '--no-ccache', '--jobs', '2'];
 const TARBALL = 'shape/kernel-2.6.32-1.el6.shape.tar.gz';
 
-/** Processes whose environment carries a marker of this test. */
-function marked(value: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`BK_TEST=${value}\0`);
-    } catch {
-      return false;
-    }
-  });
-}
-
-async function until(what: () => boolean, seconds: number): Promise<boolean> {
-  for (let waited = 0; waited < seconds * 20; waited += 1) {
-    if (what()) return true;
-    await sleep(50);
-  }
-  return what();
-}
+const running = (mark: string): number => marked('BK_TEST', mark).length;
+/** For DELAY, which make puts into `sleep $(DELAY)`: every object is compiled when this file is there. */
+const gate = (path: string): string => `0; until [ -e ${path} ]; do sleep 0.05; done`;
 
 beforeAll(async () => {
   data = shapeData(dir);
@@ -43,15 +28,14 @@ const cleanDigest = (): string => sha256Of(readFileSync(join(dir, 'clean-out', T
 
 describe('a build that is stopped', () => {
   it('by Ctrl-C in the middle of make leaves no process, says so, and goes on later', async () => {
-    const child = startCli([...ARGS, '--work', 'int', '--out', 'int-out'], { cwd: dir, env: env({ DELAY: '5', BK_TEST: 'int' }) });
-    expect(await until(() => existsSync(join(dir, 'int/shape/obj/kernel')), 60)).toBe(true);
-    await sleep(300);
-    expect(marked('int').length).toBeGreaterThan(2);
+    const child = startCli([...ARGS, '--work', 'int', '--out', 'int-out'], { cwd: dir, env: env({ DELAY: gate(join(dir, 'never')), BK_TEST: 'int' }) });
+    // The program, make, and a compiler's shell at least.
+    expect(await until(() => existsSync(join(dir, 'int/shape/obj/kernel')) && running('int') > 2)).toBe(true);
     child.kill('SIGINT');
     const { exitCode, stderr } = await child;
     expect(exitCode).toBe(130);
     expect(String(stderr)).toContain('Stopped by SIGINT');
-    expect(await until(() => marked('int').length === 0, 5)).toBe(true);
+    expect(await until(() => running('int') === 0)).toBe(true);
     const after = await cli([...ARGS, '--work', 'int', '--out', 'int-out'], { cwd: dir, env: env() });
     expect(after.status).toBe(0);
     expect(sha256Of(readFileSync(join(dir, 'int-out', TARBALL)))).toBe(cleanDigest());
@@ -74,18 +58,19 @@ describe('a build that is stopped', () => {
     const last = await cli([...ARGS, '--work', 'kill', '--out', 'kill-out', '--cache', 'kill-cache'], { cwd: dir, env: environment });
     expect(last.stderr).not.toContain('error');
     expect(last.status).toBe(0);
-    expect(await until(() => marked('kill').length === 0, 5)).toBe(true);
+    expect(await until(() => running('kill') === 0)).toBe(true);
     expect(sha256Of(readFileSync(join(dir, 'kill-out', TARBALL)))).toBe(cleanDigest());
   });
 });
 
 describe('two builds', () => {
   it('in one work folder: the second is told who has it, the first is not disturbed', async () => {
-    const first = startCli([...ARGS, '--work', 'both', '--out', 'both-out'], { cwd: dir, env: env({ DELAY: '1' }) });
-    expect(await until(() => existsSync(join(dir, 'both/shape/lock')), 30)).toBe(true);
+    const first = startCli([...ARGS, '--work', 'both', '--out', 'both-out'], { cwd: dir, env: env({ DELAY: gate(join(dir, 'go')) }) });
+    expect(await until(() => existsSync(join(dir, 'both/shape/lock')))).toBe(true);
     const second = await cli([...ARGS, '--work', 'both', '--out', 'both-out', '--json'], { cwd: dir, env: env() });
     expect(second.status).toBe(12);
     expect(second.json).toMatchObject({ error: { code: 'busy', what: expect.stringContaining(`process ${String(first.pid)}`) as unknown } });
+    writeFileSync(join(dir, 'go'), '');
     expect((await first).exitCode).toBe(0);
   });
 

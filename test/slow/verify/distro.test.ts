@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchSource } from '../../../tasks/lib/fetch/index.js';
@@ -13,6 +12,7 @@ import { Lab } from '../../../tasks/verify/lab/lab.js';
 import { chooseAccelerator, findQemu } from '../../../tasks/verify/vm/qemu.js';
 import { GuestFault } from '../../../tasks/verify/vm/machine.js';
 import { cli, scratch, startCli } from '../../support/cli.js';
+import { until } from '../../support/processes.js';
 
 /** The distribution's own kernel in real guests: the same code that takes an artifact through its scenarios. */
 
@@ -102,8 +102,7 @@ describe('what can go wrong', () => {
   it('Ctrl-C ends all guests', async () => {
     const child = startCli(one('--report', 'interrupted'), { cwd: dir, env });
     const log = join(dir, 'interrupted/iptables-snat-distro/boot-1/console-guest.log');
-    for (let tries = 0; tries < 600 && !existsSync(log); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(await until(() => existsSync(log) && guests().length > 0, 600)).toBe(true);
     expect(guests()).toHaveLength(1);
     child.kill('SIGINT');
     const { exitCode } = await child;
@@ -112,10 +111,8 @@ describe('what can go wrong', () => {
   });
 
   it('QEMU that is missing or too old is named, and what to do', async () => {
-    const bin = mkdtempSync(join(tmpdir(), 'bk-bin-'));
-    afterAll(() => {
-      rmSync(bin, { recursive: true });
-    });
+    const bin = join(dir, 'bin');
+    mkdirSync(bin);
     for (const folder of ['/bin', '/usr/bin', '/sbin', '/usr/sbin']) {
       for (const name of readdirSync(folder)) if (!name.startsWith('qemu') && !existsSync(join(bin, name))) symlinkSync(join(folder, name), join(bin, name));
     }
@@ -164,9 +161,9 @@ describe('a guest', () => {
     const userland = await ensureUserland({ cacheDir: cache, fetch, jobs: 2, log });
     const initramfs = await makeInitramfs({ system, userland, nic: 'e1000', folder, log });
     const qemu = await chooseAccelerator(await findQemu('vms'), system.cpu.kvm);
-    lab = new Lab({ system, initramfs, qemu, topology: 'vms', nodes: 'gateway', nic: 'e1000', bootTimeout: 200, folder: join(folder, 'out'), sockets: join(folder, 's') });
+    lab = new Lab({ system, initramfs, qemu, topology: 'vms', nodes: 'gateway', nic: 'e1000', bootTimeout: 600, folder: join(folder, 'out'), sockets: join(folder, 's') });
     await lab.start();
-  }, 600_000);
+  }, 1_200_000);
   afterAll(async () => {
     await lab.stop();
   });
