@@ -1,7 +1,7 @@
 import type { LanguageName } from '../languages.js';
 import { zonesOf } from '../languages/dsnat.js';
 import { natSnatMarks, natSnatRules, persistSeconds } from '../languages/nat.js';
-import { oneRange, refuseTwins } from '../languages/rules.js';
+import { oneRange, refuseAnySource, refuseTwins } from '../languages/rules.js';
 import { CannotSay, type GatewaySpec } from '../spec.js';
 import type { Step } from '../steps.js';
 import { ANY, isV6, onlyIpv4, onlyKnows } from '../words.js';
@@ -32,6 +32,7 @@ function rules(spec: GatewaySpec): string[] {
   onlyKnows(name, spec.snat, ['from', 'to', 'pool', 'oif', 'gateway', 'newGateway'], ['sh', 'sdh', 'random']);
   onlyIpv4(name, spec.snat);
   refuseTwins(name, spec.snat);
+  refuseAnySource(name, spec.snat);
   return block('virtual_server fwmark 1', [
     'delay_loop 6',
     'lb_algo snat_sched',

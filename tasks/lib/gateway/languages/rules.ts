@@ -24,10 +24,21 @@ export function refuseTwins(language: string, rules: readonly SnatRule[]): void 
   }
 }
 
+/**
+ * A rule whose source begins with 0.0.0.0 is listed, but never asked: ip_vs_snat_assign leaves it out of the tables
+ * (`if (rule->saddr.ip)`), and what it was for is answered with "no destination available".
+ * @throws CannotSay
+ */
+export function refuseAnySource(language: string, rules: readonly SnatRule[]): void {
+  const any = rules.find(({ from }) => from.startsWith('0.0.0.0/'));
+  if (any) throw new CannotSay(language, `a rule for all sources (from ${any.from}), which its kernel lists and never asks: say with from which networks are inside`);
+}
+
 export function snatRules(spec: GatewaySpec): Step[] {
   onlyKnows('snat-rules', spec.snat, ['from', 'to', 'pool', 'oif', 'gateway', 'newGateway'], ['sh', 'sdh', 'random']);
   onlyIpv4('snat-rules', spec.snat);
   refuseTwins('snat-rules', spec.snat);
+  refuseAnySource('snat-rules', spec.snat);
   const service = { key: '-f 1', add: ['ipvsadm', '-A', '-f', '1', '-s', 'snat_sched'], remove: ['ipvsadm', '-D', '-f', '1'] };
   return [
     ...(spec.snat.length === 0 ? [] : [service]),
