@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { checkInterrupted } from './exec.js';
 
-/** SHA-256 of a file's bytes, lower-case hex. */
+/** SHA-256 of a file's bytes, lower-case hex. @throws ExpectedError interrupted */
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path), async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) {
+      checkInterrupted();
+      hash.update(chunk);
+    }
+  });
   return hash.digest('hex');
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { ExpectedError, type ErrorCode } from './errors.js';
+import { errno, ExpectedError, type ErrorCode } from './errors.js';
 import type { StageLog } from './log.js';
 
 /**
@@ -173,6 +173,11 @@ export function endRun(id: string): number {
   return ended;
 }
 
+/** A user's PATH on Debian leaves out where mke2fs, sfdisk and depmod are; they work for everybody. */
+function withSbin(path = ''): string {
+  return [...new Set([...path.split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'])].filter((dir) => dir !== '').join(':');
+}
+
 /** The environment for a child: locale and mark set, so that messages parse and orphans are found. */
 export function childEnv(options: Pick<ExecOptions, 'env' | 'cleanEnv'> = {}): Record<string, string> {
   const merged: Record<string, string | undefined> = {
@@ -183,10 +188,14 @@ export function childEnv(options: Pick<ExecOptions, 'env' | 'cleanEnv'> = {}): R
     [RUN_MARK]: runId,
     ...options.env,
   };
+  merged['PATH'] = withSbin(merged['PATH']);
   // A job server or flags of an outer make would leak into ours.
   for (const name of ['MAKEFLAGS', 'MAKELEVEL', 'MFLAGS']) if (options.env?.[name] === undefined) merged[name] = undefined;
   return Object.fromEntries(Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
+
+/** Whether a system call failed for want of room: standard output that goes to a file is written by this process. */
+const noSpace = (error: unknown): boolean => errno(error) === 'ENOSPC' || errno(error) === 'EDQUOT';
 
 /**
  * Runs a program to its end.
@@ -282,7 +291,7 @@ export async function run(argv: readonly [string, ...string[]], options: ExecOpt
   const last = tail.length > 0 ? tail : `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '');
   const shown = last.slice(-12).join('\n');
   // tar notices a short write before the disk says that it is full.
-  const fullDisk = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/.test(last.join('\n'));
+  const fullDisk = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/.test(last.join('\n')) || noSpace(result.cause);
   throw new ExpectedError({
     code: fullDisk ? 'space' : (options.fail?.code ?? 'command'),
     what: fullDisk ? `No space left on device while running ${file}.` : (options.fail?.what ?? `${file} failed.`),

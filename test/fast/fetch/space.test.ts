@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../../tasks/lib/exec.js';
 import { fetchFromFile, fetchSource } from '../../../tasks/lib/fetch/index.js';
 import { context, failure, sample, scratch } from './support/context.js';
 import { FaultServer } from './support/httpserver.js';
@@ -41,6 +42,13 @@ describe.skipIf(!mounted)(`a full disk${mounted ? '' : ' (left out: mounting a s
     spawnSync('mount', ['-o', 'remount,size=16m', folder]);
     expect((await fetchSource(spec(url), ctx)).digest).toBe(sha256);
     expect(server.requests('/unknown').at(-1)?.headers.range).toMatch(/^bytes=[1-9]/);
+  });
+
+  it('is reported when it is a program\'s output that does not fit', async () => {
+    const file = join(folder, 'd');
+    const error = await failure(run(['head', '-c', '20000000', '/dev/zero'], { stdoutFile: file }));
+    rmSync(file);
+    expect(error).toMatchObject({ code: 'space', what: 'No space left on device while running head.' });
   });
 
   it('is reported for a file the user brings, too', async () => {
