@@ -31,7 +31,7 @@ async function rootTar(path: string): Promise<void> {
       throw new ExpectedError({ code: 'usage', what: `There is no file ${path}.`, fix: 'Check the path given with --root.' });
     },
   );
-  if (type === 'unknown' || type === 'rpm' || type === 'deb') throw new ExpectedError({ code: 'usage', what: `${path} is no tar archive.`, fix: 'Pack the root: tar -C FOLDER --numeric-owner -cf root.tar . (as root, so that owners are kept).' });
+  if (type === 'unknown' || type === 'rpm' || type === 'deb') throw new ExpectedError({ code: 'usage', what: `${path} is no tar archive.`, fix: 'Pack the folder of a root with tar, as root, so that owners are kept: tar -C FOLDER -cf root.tar .' });
 }
 
 /** @returns text of root's authorized_keys, when given */
