@@ -68,7 +68,8 @@ export async function makeImage(io: Io, file: string, options: ImageOptions & { 
   await image<ImageSource>(io, file, options, fetchOptions, {
     open: openImageSource,
     provision: async (root, source) => {
-      const { desired, files } = await provisionRoot(root, source);
+      const { desired, files, warnings } = await provisionRoot(root, source);
+      for (const warning of warnings) io.say(warning);
       wanted.desired = desired;
       return { files };
     },

@@ -8,6 +8,7 @@ import { checkResources, isDrift } from './checks/index.js';
 import { desire } from './desired/index.js';
 import { readFacts } from './facts/index.js';
 import { findChanges } from './plan/changes.js';
+import { checkOffloads, warningsOf } from './preflight/index.js';
 import { loadSpec } from './spec/load.js';
 import { folderTarget } from './target/index.js';
 import type { Change, Desired, Gateway } from './types.js';
@@ -57,10 +58,10 @@ async function write(root: string, change: Change): Promise<void> {
 /**
  * Makes the root this gateway.
  * @param root folder on this machine; what is written belongs to whoever runs this
- * @returns what the gateway is to have and to be; the number of files written
+ * @returns what the gateway is to have and to be; the number of files written; what it will lack
  * @throws ExpectedError environment (a program is missing), preflight (a path is in the way), provision
  */
-export async function provisionRoot(root: string, { gateway, artifact }: ImageSource): Promise<{ desired: Desired; files: number }> {
+export async function provisionRoot(root: string, { gateway, artifact }: ImageSource): Promise<{ desired: Desired; files: number; warnings: string[] }> {
   const target = folderTarget(root);
   const facts = await readFacts(target);
   const wanted = await desire(gateway, facts, artifact);
@@ -69,5 +70,5 @@ export async function provisionRoot(root: string, { gateway, artifact }: ImageSo
   for (const change of changes) await write(root, change);
   const open = (await checkResources(target, desired.resources)).filter(({ status }) => isDrift(status));
   if (open.length > 0) throw new Error(`written and not as wanted: ${open.map(({ id }) => id).join(', ')}`);
-  return { desired, files: changes.length };
+  return { desired, files: changes.length, warnings: warningsOf(checkOffloads({ gateway, facts })) };
 }

@@ -1,17 +1,19 @@
 import { ExpectedError } from '../../lib/errors.js';
 import { checkAccess } from './access.js';
 import { checkDrivers } from './drivers.js';
+import { checkOffloads } from './offloads.js';
 import { checkSpace } from './space.js';
 import { checkSystem } from './system.js';
 import type { Finding, PreflightInput } from './types.js';
 import { checkWatchdog } from './watchdog.js';
 
+export { checkOffloads } from './offloads.js';
 export { armsWatchdog, ifItHangs } from './watchdog.js';
 export type { Finding, PreflightInput } from './types.js';
 
 /** What speaks against this plan on this host. Looks at facts only: nothing is asked of the host. */
 export function preflight(input: PreflightInput): Finding[] {
-  return [...checkSystem(input), ...checkDrivers(input), ...checkSpace(input), ...checkAccess(input), ...checkWatchdog(input)];
+  return [...checkSystem(input), ...checkDrivers(input), ...checkOffloads(input), ...checkSpace(input), ...checkAccess(input), ...checkWatchdog(input)];
 }
 
 /** @throws ExpectedError preflight with every error and what helps */

@@ -195,6 +195,12 @@ describe('the system', () => {
     expect(ids(found({ facts: { ...facts, secureBoot: true } }))).toEqual(['error secure boot']);
   });
 
+  it('without ethtool offloads stay', () => {
+    const tuned = { ...gateway, tuning: { ...gateway.tuning, offloads: { eth0: { gro: 'off' as const } }, rings: { eth1: { rx: 'max' as const } } } };
+    expect(found({ gateway: tuned })).toMatchObject([{ level: 'warning', id: 'ethtool', what: expect.stringContaining('eth0 gro off, eth1 ring rx max') as string }]);
+    expect(found({ gateway: tuned, facts: { ...facts, programs: { ethtool: '/sbin/ethtool' } } })).toEqual([]);
+  });
+
   it('UEFI starts only a kernel that knows it', () => {
     const host = { ...facts, uefi: true };
     expect(ids(found({ facts: host }))).toEqual(['error UEFI']);
