@@ -24,6 +24,13 @@ export function fileSystems(own: string, ids: DiskIds, type: RootType, systemd: 
   ].join('\n');
 }
 
+/** The root's own names, and this host's. */
+export function hostNames(own: string, hostname: string): string {
+  const kept = own.split('\n').filter((line) => line.trim() !== '' && line.trim().split(/\s+/)[0] !== '127.0.1.1');
+  const local = kept.some((line) => /^127\.0\.0\.1\s/.test(line)) ? [] : ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback'];
+  return [...local, ...kept, `127.0.1.1 ${hostname}`, ''].join('\n');
+}
+
 const FIRST_BOOT_KEYS = `[Unit]
 Description=Make the host's ssh keys at its first boot
 Before=ssh.service
@@ -52,7 +59,7 @@ export async function personal(root: string, { hostname, ids, type, authorizedKe
   const text = (path: string): Promise<string> => readFile(join(root, path), 'utf8').catch(() => '');
   await writeAtomic(join(root, 'etc/fstab'), fileSystems(await text('etc/fstab'), ids, type, systemd));
   await writeAtomic(join(root, 'etc/hostname'), `${hostname}\n`);
-  await writeAtomic(join(root, 'etc/hosts'), `127.0.0.1 localhost\n127.0.1.1 ${hostname}\n::1 localhost ip6-localhost ip6-loopback\n`);
+  await writeAtomic(join(root, 'etc/hosts'), hostNames(await text('etc/hosts'), hostname));
   // Where EL6 has its name.
   const network = await text('etc/sysconfig/network');
   if (network !== '') await writeAtomic(join(root, 'etc/sysconfig/network'), `${network.split('\n').filter((line) => line !== '' && !line.startsWith('HOSTNAME=')).join('\n')}\nHOSTNAME=${hostname}\n`);

@@ -78,6 +78,9 @@ function parsePackages(text: string): DebianRoot['packages'] {
   });
 }
 
+/** A hook for mmdebstrap: this machine may have a password in the URL of its mirror, which is nobody's business who gets the image. */
+export const NO_CREDENTIALS = 'find "$1/etc/apt" -type f \\( -name "*.list" -o -name "*.sources" \\) -exec sed -i -E "s,(://)[^/@[:space:]]*@,\\1," {} +';
+
 /**
  * The root from the cache, made first when the distribution's packages are others than when it was made.
  * @param extra further packages
@@ -135,6 +138,7 @@ export async function debianRoot(input: { cacheDir: string; extra: readonly stri
           `--customize-hook=chroot "$1" dpkg-query -W -f '\${Package}\\t\${Version}\\n' > "$1/packages"`,
           `--customize-hook=download /packages ${JSON.stringify(join(part, 'packages'))}`,
           '--customize-hook=rm "$1/packages"',
+          `--customize-hook=${NO_CREDENTIALS}`,
           // What differs from run to run and is made anew on a host.
           '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/machine-id "$1"/var/lib/dbus/machine-id "$1"/var/cache/ldconfig/aux-cache "$1"/var/log/*.log "$1"/var/log/apt/* "$1"/etc/resolv.conf "$1"/etc/hostname; : > "$1"/etc/machine-id',
           codename, join(part, 'root.tar'), ...files,
