@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { errno, ExpectedError, type ErrorCode } from './errors.js';
 import type { StageLog } from './log.js';
+import { endGroup, signalGroup } from './process-group.js';
 
 /**
  * The only place that starts a process. Argument arrays, never a shell string;
@@ -59,35 +59,6 @@ let stopping: NodeJS.Signals | undefined;
 /** A command line that can be pasted into a shell. */
 export function shellQuote(argv: readonly string[]): string {
   return argv.map((arg) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`)).join(' ');
-}
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The group is gone already.
-  }
-}
-
-/** True while a process of the group has not ended. What nobody reaps (in a container without an init) has. */
-function groupLives(leader: number): boolean {
-  return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      // PID (NAME) STATE PARENT GROUP …
-      const [state = '', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return Number(group) === leader && !'ZX'.includes(state);
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** Ends what is left of a group, and returns when it has ended: who is killed in the middle of a write still ends that. */
-async function endGroup(pid: number): Promise<void> {
-  signalGroup(pid, 'SIGKILL');
-  for (const until = Date.now() + 2000; groupLives(pid) && Date.now() < until; ) await sleep(20);
 }
 
 function interruptedError(): ExpectedError {
