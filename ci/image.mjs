@@ -5,10 +5,9 @@
 //        OUTPUT: NAME.qcow2, NAME.img, NAME.tar, or NAME of an appliance's folder; in FOLDER (default: out)
 // Writes FOLDER/{OUTPUT…, NAME-source.tar, reports/, junit.xml, SHA256SUMS}. Exit status: that of the step that failed, else 0.
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { createReadStream, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { shellQuote } from '../dist/lib/exec.js';
-import { parse } from 'yaml';
 import { answer, cli, junit, positional, usage, words } from './lib/script.mjs';
 
 $.verbose = false;
@@ -28,7 +27,7 @@ if (spec.error) {
 }
 const name = [spec.flavour, ...spec.addons].join('+');
 // Where gateway.yaml has it. One of another name was made elsewhere, and is taken as it is.
-const artifact = resolve(dirname(gateway), parse(readFileSync(gateway, 'utf8')).artifact ?? join('artifacts', name));
+const { artifact } = spec;
 const steps = [
   ...(basename(artifact) === name ? [['build', spec.flavour, ...spec.addons.flatMap((addon) => ['--with', addon]), '--out', dirname(artifact)]] : []),
   ['image', gateway, '--output', join(into, output), '--report', join(into, 'reports'), ...options],

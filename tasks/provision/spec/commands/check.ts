@@ -58,5 +58,5 @@ export async function check(io: Io, file: string, { host, strict }: CheckOptions
   for (const warning of spec.warnings) io.say(`warning: ${warning}`);
   io.print(`${file} is valid: ${[spec.flavour.name, ...spec.addons.map(({ name }) => name)].join(' with ')}`);
   for (const [name, words] of Object.entries(all)) show(io, name, words);
-  io.result({ file, valid: true, flavour: spec.flavour.name, addons: spec.addons.map(({ name }) => name), warnings: spec.warnings, hosts: all });
+  io.result({ file, valid: true, flavour: spec.flavour.name, addons: spec.addons.map(({ name }) => name), artifact: spec.gateway(hosts[0] ?? 'gateway').artifact, warnings: spec.warnings, hosts: all });
 }
