@@ -2,7 +2,7 @@ import { chmod, copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError } from '../../lib/errors.js';
 import { remove } from '../../lib/files.js';
-import { isOldKernel } from '../../lib/kernel-release.js';
+import { compareReleases, isOldKernel } from '../../lib/kernel-release.js';
 import type { ImageParts, ImageSource } from '../types.js';
 
 /** Which kernel a disk boots, and what it needs to come to its root. */
@@ -33,13 +33,10 @@ export interface Boots {
   initrd: string;
 }
 
-/** By their numbers: 6.1.0-10 is newer than 6.1.0-9. */
-const newestFirst = (a: string, b: string): number => b.localeCompare(a, 'en', { numeric: true });
-
 /** The newest kernel of a root with an initial file system beside it. */
 async function rootsOwn(root: string): Promise<Boots> {
   const names = await readdir(join(root, 'boot')).catch((): string[] => []);
-  for (const release of names.flatMap((name) => (name.startsWith('vmlinuz-') ? [name.slice(8)] : [])).sort(newestFirst)) {
+  for (const release of names.flatMap((name) => (name.startsWith('vmlinuz-') ? [name.slice(8)] : [])).sort(compareReleases).reverse()) {
     const initrd = [`initrd.img-${release}`, `initramfs-${release}.img`, `initrd-${release}.img`].find((name) => names.includes(name));
     if (initrd !== undefined) return { release, kernel: `vmlinuz-${release}`, initrd };
   }
@@ -52,7 +49,7 @@ export async function kernelOfRoot<S extends ImageSource>(root: string, { gatewa
   const { release } = artifact.manifest;
   if (boots.release === release) return boots;
   const fix =
-    newestFirst(release, boots.release) > 0
+    compareReleases(release, boots.release) < 0
       ? `Build the artifact again (build-kernel ${gateway.flavour}): it takes the distribution's current kernel.`
       : "Run apt-get update, then the same command again: the root is made of what this machine's apt knows. One given with --root needs that kernel too.";
   throw new ExpectedError({ code: 'base', what: `The artifact's modules are for ${release}, the root boots ${boots.release}.`, fix });

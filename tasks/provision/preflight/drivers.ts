@@ -1,5 +1,5 @@
 import type { DesiredKernel, HostFacts } from '../types.js';
-import { compareReleases } from './system.js';
+import { compareReleases } from '../../lib/kernel-release.js';
 import type { Finding, PreflightInput } from './types.js';
 
 /** Whether the new kernel has drivers for this very host: a kernel without one for its disk does not boot, for its NIC is never seen again. */

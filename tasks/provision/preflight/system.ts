@@ -1,17 +1,7 @@
+import { compareReleases } from '../../lib/kernel-release.js';
 import type { Finding, PreflightInput } from './types.js';
 
 /** Architecture, boot loader, Secure Boot, other kernels. */
-
-/** Compares kernel releases by their numbers: 6.1.0-9 before 6.1.0-56. */
-export function compareReleases(one: string, other: string): number {
-  const numbers = (text: string): number[] => text.split(/[^0-9]+/).filter((part) => part !== '').map(Number);
-  const [a, b] = [numbers(one), numbers(other)];
-  for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
-    const difference = (a[index] ?? -1) - (b[index] ?? -1);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
 
 export function checkSystem({ gateway, facts, kernel }: PreflightInput): Finding[] {
   const findings: Finding[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { armsWatchdog, ifItHangs, preflight, refuseUnfit, type Finding, type PreflightInput } from '../../../../tasks/provision/preflight/index.js';
 import { rootModules } from '../../../../tasks/provision/preflight/drivers.js';
-import { compareReleases } from '../../../../tasks/provision/preflight/system.js';
+import { compareReleases } from '../../../../tasks/lib/kernel-release.js';
 import type { Change, DesiredKernel, Gateway, HostFacts } from '../../../../tasks/provision/types.js';
 
 /** A machine as its facts.sh said it: QEMU's e1000 and a virtio disk behind a transitional PCI device. */
