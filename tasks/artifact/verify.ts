@@ -4,6 +4,7 @@ import { exists } from '../lib/files.js';
 import { IMAGE_MANIFEST, verifyImageFiles } from '../lib/image-manifest.js';
 import type { Io } from '../lib/io.js';
 import { verifyArtifact } from '../lib/manifest.js';
+import { oneLine } from '../lib/report/text.js';
 import { gpgSignature, sshSignature } from '../lib/supply/names.js';
 import { sealed } from '../lib/supply/sums.js';
 import { checkSignatures, type Trusted } from './signatures.js';
@@ -17,9 +18,6 @@ interface Checked {
   name: string;
   notes: string[];
 }
-
-/** Texts of a manifest, whoever wrote it: on one line, and without what would tell a terminal to rub out or write over another. */
-const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
 
 async function artifact(dir: string): Promise<Checked> {
   const { flavour, release, files, inputs, command, warnings } = await verifyArtifact(dir);
@@ -54,9 +52,9 @@ export async function verifyArtifactCommand(io: Io, path: string, trusted: Trust
   const unchecked: string[] = [];
   if (signers.length === 0) for (const signature of [gpgSignature(sums), sshSignature(sums)]) if (await exists(join(folder, signature))) unchecked.push(signature);
   io.result({ ...result, signedBy: signers, unchecked });
-  io.print(`${printable(name)}: ${String(files)} ${files === 1 ? 'file' : 'files'} as the manifest says.`);
+  io.print(`${oneLine(name)}: ${String(files)} ${files === 1 ? 'file' : 'files'} as the manifest says.`);
   if (signers.length > 0) io.print(`Signed by ${signers.join(' and ')}.`);
   else if (unchecked.length > 0) io.print(`${unchecked.join(' and ')} not checked: give --keyring FILE or --allowed-signers FILE.`);
   else io.print('Not signed: whoever can write there can change it. build-kernel sign signs it.');
-  for (const note of notes) io.print(`  ${printable(note)}`);
+  for (const note of notes) io.print(`  ${oneLine(note)}`);
 }

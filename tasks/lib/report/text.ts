@@ -16,9 +16,9 @@ export function printable(text: string): string {
     .replaceAll(/[\x80-\x9F\uFFFE\uFFFF]|\p{Surrogate}/gu, '\uFFFD');
 }
 
-/** Printable text on one line. */
+/** Printable text on one line, without the characters that turn its direction or cannot be seen. */
 export function oneLine(text: string): string {
-  return printable(text).replaceAll(/\s+/g, ' ').trim();
+  return printable(text).replaceAll(/[\s\p{Cf}]+/gu, ' ').trim();
 }
 
 /**
