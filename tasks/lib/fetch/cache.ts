@@ -148,7 +148,8 @@ export interface PruneOptions {
 export async function cachePrune(cacheDir: string, options: PruneOptions): Promise<{ removed: CacheItem[]; busy: CacheItem[] }> {
   const removed: CacheItem[] = [];
   const busy: CacheItem[] = [];
-  const before = Date.now() - options.unusedDays * 86_400_000;
+  // A file made in this very millisecond has a time after Date.now(), which leaves out the fraction.
+  const before = options.unusedDays === 0 ? Infinity : Date.now() - options.unusedDays * 86_400_000;
   for (const item of await cacheUsage(cacheDir)) {
     if (item.lastUsed > before || options.keep?.includes(item.kind)) continue;
     const drop = async (): Promise<void> => {
